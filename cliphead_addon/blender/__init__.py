@@ -1,0 +1,31 @@
+"""The only place that imports bpy: what a user sees of CLIP-Head, and what the engine's results become in a scene."""
+
+import bpy
+
+from . import operators, panels, preferences, properties, session
+
+CLASSES = (
+    properties.CLIPHEAD_PG_settings,
+    preferences.CLIPHEAD_AP_preferences,
+    operators.CLIPHEAD_OT_generate,
+    operators.CLIPHEAD_OT_cancel,
+    operators.CLIPHEAD_OT_apply_result,
+    panels.CLIPHEAD_PT_main,
+    panels.CLIPHEAD_PT_quality,
+    panels.CLIPHEAD_PT_head,
+)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
+
+
+def register():
+    _register_classes()
+    bpy.types.Scene.cliphead = bpy.props.PointerProperty(type=properties.CLIPHEAD_PG_settings)
+    bpy.types.VIEW3D_MT_mesh_add.append(operators.add_menu)
+    session.register()
+
+
+def unregister():
+    session.unregister()
+    bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
+    del bpy.types.Scene.cliphead
+    _unregister_classes()

@@ -1,0 +1,135 @@
+"""Operators: make a head, stop making it, place it."""
+
+import bpy
+
+from ..engine.errors import ClipHeadError, PromptError
+from ..engine.jobfiles import load_head
+from . import session
+from .head_object import add_head
+from .properties import CHOICES, HeadChoices, request
+
+
+class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
+    """Make a textured head from a description and place it at the 3D cursor"""
+
+    bl_idname = "cliphead.generate"
+    bl_label = "Generate Head"
+    bl_options = {"REGISTER"}  # no undo step: the head arrives later, through apply_result
+
+    ask: bpy.props.BoolProperty(
+        name="Ask", description="Ask for the description in a dialog first", options={"HIDDEN", "SKIP_SAVE"}
+    )
+    interactive = False  # set when a user pressed a button: the operator then returns at once
+
+    @classmethod
+    def poll(cls, context):
+        if session.state.job is not None:
+            cls.poll_message_set("A head is being made: wait for it or cancel it")
+            return False
+        return context.scene is not None
+
+    def invoke(self, context, _event):
+        self.interactive = not bpy.app.background
+        if not self.ask:
+            return self.execute(context)
+        for name, value in self.choices(context).items():
+            setattr(self, name, value)
+        return context.window_manager.invoke_props_dialog(self, width=480, confirm_text="Generate")
+
+    def draw(self, _context):
+        column = self.layout.column()
+        column.use_property_split = True
+        for name in ("prompt", "expression", "seed", "variation"):
+            column.prop(self, name)
+
+    def execute(self, context):
+        try:
+            choices = self.choices(context)
+            if not choices["prompt"].strip():
+                raise PromptError('Write a description first, such as "a young woman with freckles, smiling"')
+            prompt, settings = request(choices)
+            place = session.Place(context.scene.name, tuple(context.scene.cursor.location))
+            if self.interactive:
+                session.start(prompt, settings, place)
+            else:
+                folder = session.run(prompt, settings, _report_progress(context))
+                bpy.ops.cliphead.apply_result("EXEC_DEFAULT", True, folder=str(folder), location=place.location)
+        except ClipHeadError as error:
+            session.tell(str(error), failed=True)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def choices(self, context):
+        """The operator's own values where the caller gave them, else the scene's."""
+        scene = context.scene.cliphead
+        return {name: getattr(self if self.properties.is_property_set(name) else scene, name) for name in CHOICES}
+
+
+def _report_progress(context):
+    """A progress callback that shows the stage's percentage on the mouse pointer, where there is one."""
+    manager = context.window_manager
+    return lambda _stage, fraction: manager.progress_update(100 * fraction)
+
+
+class CLIPHEAD_OT_cancel(bpy.types.Operator):
+    """Stop making the head"""
+
+    bl_idname = "cliphead.cancel"
+    bl_label = "Cancel"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context):
+        if not session.running():
+            cls.poll_message_set("No head is being made")
+            return False
+        return True
+
+    def execute(self, _context):
+        session.cancel()
+        return {"FINISHED"}
+
+
+class CLIPHEAD_OT_apply_result(bpy.types.Operator):
+    """Place a finished head in the scene"""
+
+    bl_idname = "cliphead.apply_result"
+    bl_label = "Place Head"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    folder: bpy.props.StringProperty(
+        name="Job Folder", description="Folder of a finished head", subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"}
+    )
+    location: bpy.props.FloatVectorProperty(
+        name="Location", description="Where the head's neck goes", subtype="TRANSLATION", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context):
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Go to Object Mode first")
+            return False
+        return True
+
+    def execute(self, context):
+        try:
+            saved = load_head(self.folder)
+            head = add_head(saved, context.collection, self.location)
+        except ClipHeadError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for obj in context.selected_objects:
+            obj.select_set(False)
+        if head.name in context.view_layer.objects:  # not when its collection is excluded from the view layer
+            head.select_set(True)
+            context.view_layer.objects.active = head
+        session.tell("Done", warnings=saved.warnings)
+        for warning in saved.warnings:
+            self.report({"WARNING"}, warning)
+        return {"FINISHED"}
+
+
+def add_menu(self, _context):
+    """Entry of the Add > Mesh menu."""
+    self.layout.operator(CLIPHEAD_OT_generate.bl_idname, text="Head from Text", icon="USER").ask = True

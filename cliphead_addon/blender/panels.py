@@ -1,0 +1,111 @@
+"""The side bar's tab."""
+
+import textwrap
+
+import bpy
+
+from . import session
+from .head_object import read_recipe
+from .operators import CLIPHEAD_OT_cancel, CLIPHEAD_OT_generate
+
+CHARACTER_WIDTH = 6.5  # pixels of an average letter at interface scale 1
+LABEL_LIMIT = 12  # lines of one message
+
+
+class SideBarPanel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "CLIP-Head"
+
+
+class CLIPHEAD_PT_main(SideBarPanel, bpy.types.Panel):
+    bl_label = "Head from Text"
+
+    def draw(self, context):
+        settings = context.scene.cliphead
+        column = self.layout.column()
+        column.prop(settings, "prompt", text="", placeholder="Describe a head")
+        column.separator()
+        fields = column.column()
+        fields.use_property_split = True
+        fields.use_property_decorate = False
+        fields.prop(settings, "expression", placeholder="From description")
+        fields.prop(settings, "seed")
+        fields.prop(settings, "variation")
+        column.separator()
+        if session.state.job is None:
+            button = column.row()
+            button.scale_y = 1.4
+            button.operator(CLIPHEAD_OT_generate.bl_idname, icon="USER")
+        else:
+            draw_progress(column, session.state.job)
+        if session.state.message:
+            draw_text(context, column, session.state.message, "ERROR" if session.state.failed else "CHECKMARK")
+        for warning in session.state.warnings:
+            draw_text(context, column, warning, "INFO")
+
+
+class CLIPHEAD_PT_quality(SideBarPanel, bpy.types.Panel):
+    bl_label = "Quality"
+    bl_parent_id = "CLIPHEAD_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        column = self.layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(context.scene.cliphead, "resolution")
+        column.prop(context.scene.cliphead, "texture_size")
+
+
+class CLIPHEAD_PT_head(SideBarPanel, bpy.types.Panel):
+    bl_label = "Selected Head"
+    bl_parent_id = "CLIPHEAD_PT_main"
+
+    @classmethod
+    def poll(cls, context):
+        return read_recipe(context.object) is not None
+
+    def draw(self, context):
+        recipe = read_recipe(context.object)
+        column = self.layout.column(align=True)
+        draw_text(context, column, f"\N{LEFT DOUBLE QUOTATION MARK}{recipe.get('prompt', '')}\N{RIGHT DOUBLE QUOTATION MARK}")
+        column.separator()
+        pack = recipe.get("pack")
+        details = {
+            "Expression": recipe.get("expression"),
+            "Seed": recipe.get("seed"),
+            "Variation": recipe.get("variation"),
+            "Vertices": f"{len(context.object.data.vertices):,}",
+            "Pack": f"{pack.get('name')} {pack.get('version')}" if isinstance(pack, dict) else pack,
+        }
+        for name, value in details.items():
+            if value not in (None, ""):
+                row = column.split(factor=0.4)
+                row.label(text=name)
+                row.label(text=f"{value:.2f}" if isinstance(value, float) else str(value))
+
+
+def draw_progress(layout, job):
+    """The stage, how far it is, and a button to stop."""
+    if job.state == "running":
+        row = layout.row(align=True)
+        row.scale_y = 1.4
+        row.progress(factor=job.fraction, type="BAR", text=f"{job.stage}  {job.seconds:.0f} s")
+        row.operator(CLIPHEAD_OT_cancel.bl_idname, text="", icon="X")
+    else:
+        layout.label(text=job.stage, icon="TIME")
+
+
+def draw_text(context, layout, text, icon="NONE"):
+    """A text of any length, wrapped to the side bar's width; labels do not wrap by themselves."""
+    scale = context.preferences.system.ui_scale
+    width = max(16, int((context.region.width / scale - 60) / CHARACTER_WIDTH))
+    lines = textwrap.wrap(text, width) or [""]
+    if len(lines) > LABEL_LIMIT:
+        lines = [*lines[: LABEL_LIMIT - 1], lines[LABEL_LIMIT - 1][: width - 1] + "\N{HORIZONTAL ELLIPSIS}"]
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for line in lines:
+        column.label(text=line, icon=icon)
+        icon = "BLANK1" if icon != "NONE" else "NONE"

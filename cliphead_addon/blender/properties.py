@@ -1,0 +1,87 @@
+"""What the user may choose, on the scene and on the operator alike."""
+
+import json
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+
+import bpy
+
+from ..engine.settings import RESOLUTIONS, TEXTURE_SIZES, Settings
+from ..engine.stages import Prompt
+from . import preferences
+
+DEFAULTS = Settings()
+TEXTURE_ITEMS = [(str(size), f"{size} px", f"A texture of {size} by {size} pixels") for size in TEXTURE_SIZES]
+
+
+def expression_names(_owner, _context, typed):
+    """The expressions the chosen pack knows by name, for the field's drop-down list."""
+    return [name for name in names_in_pack(preferences.pack_folder()) if typed.lower() in name.lower()]
+
+
+@lru_cache(maxsize=4)
+def names_in_pack(pack):
+    """Names of the tensors in a pack's expressions file, from its header alone; () when the pack is not readable."""
+    try:
+        part = tomllib.loads((Path(pack) / "pack.toml").read_text(encoding="utf-8"))["parts"]["expressions"]
+        with open(Path(pack) / part["file"], "rb") as file:
+            header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 1 << 20)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    return tuple(sorted(name for name in header if name != "__metadata__"))
+
+
+class HeadChoices:
+    """Properties shared by the scene's settings and the operator that scripts call."""
+
+    prompt: bpy.props.StringProperty(
+        name="Description", description='The head in words, such as "an old man with a wide nose, laughing"'
+    )
+    expression: bpy.props.StringProperty(
+        name="Expression",
+        description="An expression in words or by name; empty takes it from the description",
+        search=expression_names,
+        search_options={"SUGGESTION"},
+    )
+    seed: bpy.props.IntProperty(
+        name="Seed", description="Another number gives another head for the same words", default=0, min=0, max=2**31 - 1
+    )
+    variation: bpy.props.FloatProperty(
+        name="Variation",
+        description="How far seeds lead away from the average head of the description; 0 gives that average itself",
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        soft_max=1.0,
+        subtype="FACTOR",
+    )
+    resolution: bpy.props.IntProperty(
+        name="Resolution",
+        description="Samples along the head's longest side: more give a finer mesh and take longer",
+        default=DEFAULTS.resolution,
+        min=RESOLUTIONS[0],
+        max=RESOLUTIONS[1],
+        step=32,
+    )
+    texture_size: bpy.props.EnumProperty(
+        name="Texture",
+        description="Side of the texture image",
+        items=TEXTURE_ITEMS,
+        default=str(DEFAULTS.texture_size),
+    )
+
+
+CHOICES = tuple(HeadChoices.__annotations__)
+
+
+class CLIPHEAD_PG_settings(HeadChoices, bpy.types.PropertyGroup):
+    """The panel's settings, one set per scene."""
+
+
+def request(choices):
+    """Chosen values, a mapping with the names of CHOICES -> (Prompt, Settings). Raises ClipHeadError for bad ones."""
+    prompt = Prompt(
+        text=choices["prompt"], expression=choices["expression"], seed=choices["seed"], variation=choices["variation"]
+    )
+    return prompt, Settings(resolution=choices["resolution"], texture_size=int(choices["texture_size"]))

@@ -1,0 +1,136 @@
+"""A finished head as files to hand over: a .blend, a .glb, a portrait, its images and its recipe.
+
+$ python -m cliphead_addon.blender.studio JOB_FOLDER OUT_FOLDER
+"""
+
+import json
+import math
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import addon_utils
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+
+from ..engine.jobfiles import load_head
+from .compat import has_denoiser, new_grey_world
+from .head_object import add_head
+
+PORTRAIT_SIZE = 640  # px
+SAMPLES = 48  # with the denoiser; SAMPLES_NOISY without
+SAMPLES_NOISY = 128
+TURN, RISE = math.radians(35), math.radians(6)  # the camera, from straight ahead: three quarters, a little above
+LENS = 85.0  # mm on a 36 mm sensor
+FILL = 0.88  # share of the picture that the head's larger extent takes
+GREY_WORLD = 0.35
+LIGHTS = {  # direction from the head's centre (towards -Y is the face), size in head lengths, watts at two head lengths
+    "Key": ((-1.0, -1.5, 1.1), 1.2, 4.5),
+    "Fill": ((1.6, -1.0, 0.2), 1.6, 1.4),
+    "Rim": ((0.9, 1.5, 1.2), 0.8, 4.0),
+}
+
+
+def deliver(job_folder, out_folder):
+    """Write head.blend, head.glb, head.png, albedo.png, normal_uv.png and recipe.json. Replaces the open file.
+
+    job_folder: written by `jobfiles.save_head`. -> bpy object of the head
+    """
+    job_folder, out = Path(job_folder), Path(out_folder).resolve()
+    saved = load_head(job_folder)
+    out.mkdir(parents=True, exist_ok=True)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    head = add_head(saved, bpy.context.collection)
+    bpy.context.view_layer.objects.active = head
+    head.select_set(True)
+    export_gltf(head, out / "head.glb")
+    set_studio(head)
+    bpy.context.scene.render.filepath = "//head.png"
+    bpy.ops.wm.save_as_mainfile(filepath=str(out / "head.blend"), compress=True)
+    bpy.context.scene.render.filepath = str(out / "head.png")
+    bpy.ops.render.render(write_still=True)
+    for name, path in saved.images.items():
+        shutil.copyfile(path, out / f"{name}.png")
+    (out / "recipe.json").write_text(json.dumps(saved.recipe, indent=1, ensure_ascii=False), encoding="utf-8")
+    return head
+
+
+def export_gltf(head, path):
+    """One object, its material and image, in a .glb file."""
+    addon_utils.enable("io_scene_gltf2")
+    for obj in bpy.context.selected_objects:
+        obj.select_set(False)
+    head.select_set(True)
+    bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB", use_selection=True)
+
+
+def set_studio(head):
+    """Camera, neutral lights and render settings for a portrait of one head, in the current scene."""
+    scene = bpy.context.scene
+    points = np.empty(3 * len(head.data.vertices), np.float32)
+    head.data.attributes["position"].data.foreach_get("vector", points)
+    points = points.reshape(-1, 3) + np.array(head.matrix_world.translation, np.float32)
+    centre = Vector((points.min(0) + points.max(0)) / 2)
+    length = float(np.ptp(points, axis=0).max())
+    scene.camera = _add("Camera", bpy.data.cameras.new("Camera"))
+    scene.camera.data.lens = LENS
+    scene.camera.data.clip_start = 0.01
+    _aim_to_fill(scene.camera, points)
+    for name, (direction, size, watts) in LIGHTS.items():
+        light = _add(name, bpy.data.lights.new(name, "AREA"))
+        light.data.size = size * length
+        light.data.energy = watts * (length / 0.3) ** 2
+        away = Vector(direction).normalized()
+        light.matrix_world = _looking_along(-away, centre + 2 * length * away)
+    scene.world = new_grey_world(GREY_WORLD)
+    _set_render(scene)
+
+
+def _aim_to_fill(camera, points):
+    """Place a camera so that points (N,3), metres, fill the picture from TURN and RISE."""
+    away = Vector((-math.sin(TURN) * math.cos(RISE), -math.cos(TURN) * math.cos(RISE), math.sin(RISE)))
+    axes = _looking_along(-away, Vector()).to_3x3()
+    right, up, back = np.array(axes.col[0]), np.array(axes.col[1]), np.array(axes.col[2])
+    x, y, depth = points @ right, points @ up, points @ back
+    slope = FILL * math.tan(camera.data.angle / 2)
+    # a point at depth d is inside when |x - cx| <= slope * (distance - d): the sharpest pair of opposite points decides
+    middle, distances = [], []
+    for side in (x, y):
+        high, low = (side + slope * depth).max(), (-side + slope * depth).max()
+        middle.append((high - low) / 2)
+        distances.append((high + low) / 2 / slope)
+    place = middle[0] * right + middle[1] * up + max(distances) * back
+    camera.matrix_world = _looking_along(-away, Vector(place))
+
+
+def _looking_along(direction, place):
+    """The matrix of a camera or lamp at a place, looking in a direction, upright."""
+    return Matrix.Translation(place) @ direction.to_track_quat("-Z", "Y").to_matrix().to_4x4()
+
+
+def _set_render(scene):
+    render = scene.render
+    render.engine = "CYCLES"
+    render.resolution_x = render.resolution_y = PORTRAIT_SIZE
+    render.resolution_percentage = 100
+    render.image_settings.file_format = "PNG"
+    scene.cycles.device = "CPU"
+    denoiser = has_denoiser()
+    scene.cycles.use_denoising = denoiser
+    scene.cycles.samples = SAMPLES if denoiser else SAMPLES_NOISY
+    scene.cycles.max_bounces = 4
+    scene.view_settings.view_transform = "Standard"
+
+
+def _add(name, data):
+    obj = bpy.data.objects.new(name, data)
+    bpy.context.collection.objects.link(obj)
+    return obj
+
+
+if __name__ == "__main__":
+    deliver(*sys.argv[1:3])
+    sys.stdout.flush()
+    os._exit(0)  # the bpy module of 4.5 may hang when the interpreter ends

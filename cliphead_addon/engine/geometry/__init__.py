@@ -1,0 +1,1 @@
+"""Surfaces, seams and UVs (numpy and scipy)."""

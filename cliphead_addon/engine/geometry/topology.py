@@ -1,0 +1,328 @@
+"""Make a triangle mesh one disk with one boundary, and say what had to be done."""
+
+import numpy as np
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import connected_components, depth_first_order, dijkstra, minimum_spanning_tree
+
+from ..errors import SurfaceError
+
+MOST_HANDLES = 12  # a head with more is noise, and cutting it would leave nothing to recognise
+ROUNDS = 6  # of removing non-manifold places
+
+
+def half_edges(faces):
+    """Faces (F,3) -> starts, ends (3F,), in the order of faces.ravel(): half-edge 3f+i runs from corner i to corner i+1."""
+    return faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+
+
+def edge_table(faces):
+    """Undirected edges of faces (F,3).
+
+    Returns edges (E,2) int64 with the lower vertex first, side (F,3) the edge from corner i to corner i+1, and count (E,)
+    the number of faces at each edge.
+    """
+    start, end = half_edges(faces)
+    V = int(faces.max()) + 1 if len(faces) else 0
+    key, side, count = np.unique(
+        np.minimum(start, end).astype(np.int64) * V + np.maximum(start, end), return_inverse=True, return_counts=True
+    )
+    return np.stack([key // max(V, 1), key % max(V, 1)], axis=-1), side.reshape(faces.shape), count
+
+
+def face_pairs(side, count):
+    """Faces on both sides of the manifold inner edges: (edge (M,), first face (M,), second face (M,))."""
+    order = np.argsort(side.ravel(), kind="stable")
+    first = np.concatenate([[0], np.cumsum(count)[:-1]])
+    inner = np.flatnonzero(count == 2)
+    return inner, order[first[inner]] // 3, order[first[inner] + 1] // 3
+
+
+def euler(faces):
+    """V - E + F of the vertices in use: 1 for a disk."""
+    return len(np.unique(faces)) - len(edge_table(faces)[0]) + len(faces)
+
+
+def boundary_loops(faces):
+    """Closed loops of boundary vertices, each ordered with the surface on its left, the one with most vertices first."""
+    start, end = half_edges(faces)
+    _, side, count = edge_table(faces)
+    rim = count[side.ravel()] == 1
+    start, end = start[rim], end[rim]
+    if not len(start):
+        return []
+    names, start = np.unique(start, return_inverse=True)
+    end = np.searchsorted(names, end)
+    graph = csr_matrix((np.ones(len(start), np.int8), (start, end)), shape=(len(names), len(names)))
+    _, label = connected_components(graph, directed=False)
+    seeds = np.unique(label, return_index=True)[1]
+    loops = [names[depth_first_order(graph, seed, return_predecessors=False)] for seed in seeds]
+    return sorted(loops, key=len, reverse=True)
+
+
+def split_fans(faces, cut=None):
+    """Give every fan of faces around a vertex a vertex of its own.
+
+    faces: (F,3); cut: (S,2) edges that no longer hold their two faces together, none: only vertices where surfaces touch
+    in a point are parted. Returns (faces (F,3) over the new vertices, source (V',) the old vertex of each); old vertices
+    keep their numbers, copies are appended.
+    """
+    V = int(faces.max()) + 1
+    rows = np.arange(len(faces))
+    touched = np.ones(V, bool)
+    if cut is not None:
+        touched = np.zeros(V, bool)
+        touched[cut] = True
+        rows = np.flatnonzero(touched[faces].any(axis=1))
+    part = faces[rows]
+    start, end = half_edges(part)
+    key = np.minimum(start, end).astype(np.int64) * V + np.maximum(start, end)
+    if cut is not None:
+        key[np.isin(key, cut.min(axis=1).astype(np.int64) * V + cut.max(axis=1))] = -1
+    order = np.argsort(key, kind="stable")
+    same = (key[order][1:] == key[order][:-1]) & (key[order][1:] >= 0)
+    one, other = order[:-1][same], order[1:][same]  # half-edges running against each other
+    corner = np.arange(part.size)
+    following = np.roll(corner.reshape(-1, 3), -1, axis=1).ravel()
+    rows_a = np.concatenate([corner[one], following[one]])
+    rows_b = np.concatenate([following[other], corner[other]])
+    graph = coo_matrix((np.ones(len(rows_a), np.int8), (rows_a, rows_b)), shape=(part.size, part.size))
+    count, fan = connected_components(graph, directed=False)
+    owner = np.zeros(count, np.int64)
+    owner[fan] = part.ravel()
+    first = np.unique(owner, return_index=True)[1]
+    extra = np.setdiff1d(np.arange(count), first)
+    extra = extra[touched[owner[extra]]]
+    number = owner.copy()
+    number[extra] = V + np.arange(len(extra))
+    result = faces.copy()
+    result[rows] = number[fan].reshape(-1, 3)
+    return result, np.concatenate([np.arange(V), owner[extra]])
+
+
+def compact(vertices, faces):
+    """Drop vertices that no face uses."""
+    used, faces = np.unique(faces, return_inverse=True)
+    return vertices[used], faces.reshape(-1, 3).astype(np.int32)
+
+
+def merge_near_samples(positions, faces, middle, nearness=0.22):
+    """Merge marching-cubes vertices that crowd around one grid sample, which is where all slivers come from.
+
+    positions: (V,3) in grid units, faces: (F,3). A crowd is merged only if its faces form a disk whose rim is a simple
+    loop, so the surface stays what it was. Crowds of one parity never share a face: eight rounds treat them all.
+    middle: index of the plane x = 0; crowds around its samples end on it. Returns (positions, faces, merged), renumbered.
+    """
+    V = len(positions)
+    sample = np.rint(positions).astype(np.int64)
+    near = np.abs(positions - sample).max(axis=1) < nearness
+    size = sample.max(axis=0) + 1
+    key = (sample[:, 0] * size[1] + sample[:, 1]) * size[2] + sample[:, 2]
+    parity = (sample % 2) @ np.array([4, 2, 1])
+    crowd = np.full(V, -1)
+    _, member, count = np.unique(key[near], return_inverse=True, return_counts=True)
+    crowd[near] = np.where(count[member] > 1, member, -1)
+    edges, _, uses = edge_table(faces)
+    rim = np.unique(edges[uses == 1])
+    crowd[np.isin(crowd, crowd[rim]) & (crowd >= 0)] = -1
+
+    positions = positions.copy()
+    C = int(crowd.max()) + 1
+    merged = 0
+    for turn in range(8):
+        mine = np.where(parity == turn, crowd, -1)
+        corner = mine[faces]  # (F,3)
+        star = corner.max(axis=1)
+        rows = np.flatnonzero(star >= 0)
+        star, corner = star[rows], corner[rows]
+        inner = (corner >= 0).sum(axis=1)  # corners of the face that belong to the crowd
+        # An open star that is a disk has one vertex more than edges less faces; inner edges are met from both sides.
+        edge_visits = np.bincount(star, np.array([0, 2, 3, 3])[inner], minlength=C)
+        members = np.bincount(mine[mine >= 0], minlength=C)
+        good = (2 * (members + np.bincount(star, minlength=C)) - edge_visits) == 2
+        link = rows[inner == 1]
+        around = np.where(corner[inner == 1] >= 0, -1, faces[link])
+        pairs = np.sort(around, axis=1)[:, 1:]  # the two corners opposite the crowd
+        place, times = np.unique(np.repeat(star[inner == 1], 2) * V + pairs.ravel(), return_counts=True)
+        length = np.bincount(place // V, minlength=C)
+        good &= length >= 4
+        good[place[times != 2] // V] = False
+        good &= members > 1
+        chosen = np.flatnonzero((mine >= 0) & good[mine])
+        if not len(chosen):
+            continue
+        group, index = np.unique(mine[chosen], return_inverse=True)
+        first = chosen[np.unique(index, return_index=True)[1]]
+        centre = np.stack([np.bincount(index, positions[chosen, axis]) for axis in range(3)], axis=-1)
+        centre /= np.bincount(index)[:, None]
+        on_plane = sample[first, 0] == middle
+        centre[on_plane, 0] = middle
+        positions[first] = centre
+        number = np.arange(V)
+        number[chosen] = first[index]
+        faces = number[faces]
+        faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
+        merged += len(chosen) - len(group)
+    return *compact(positions, faces), merged
+
+
+def clean_disk(vertices, faces):
+    """The largest part of a mesh as one disk, bounded by its longest boundary.
+
+    vertices: (V,3) float, faces: (F,3) int, consistently oriented. Repairs, in this order: faces at non-manifold edges are
+    dropped and surfaces touching in a point parted; all but the largest component go; boundaries other than the longest
+    are closed by a fan; handles are cut along their shortest loop and both ends capped.
+    Returns (vertices, faces, report); report counts the repairs. Raises SurfaceError if no disk comes out.
+    """
+    report = {"nonmanifold_faces_removed": 0, "components_removed": 0, "holes_closed": 0, "handles_cut": 0}
+    vertices = np.asarray(vertices, np.float64)
+    for _ in range(ROUNDS):
+        faces = _largest_part(_manifold(faces, report), report)
+        faces, source = _part_points(faces)
+        vertices = vertices[source]
+        loops = _by_length(vertices, boundary_loops(faces))
+        if not loops:
+            raise SurfaceError("The surface is closed: it has no neck opening to start from. Use a box that cuts the neck.")
+        for loop in loops[1:]:
+            vertices, faces = _cap(vertices, faces, loop)
+            report["holes_closed"] += 1
+        edges, _, count = edge_table(faces)
+        if count.max() <= 2:
+            break
+    else:
+        raise SurfaceError("The surface stays entangled with itself. Try another seed, or a resolution a little lower.")
+    handles = (1 - (len(np.unique(faces)) - len(edges) + len(faces))) // 2
+    if handles > MOST_HANDLES:
+        raise SurfaceError(
+            f"The surface has {handles} handles; a head has none. Try another seed, less variation or a lower resolution."
+        )
+    for _ in range(handles):
+        vertices, faces = _cut_handle(*compact(vertices, faces))
+        report["handles_cut"] += 1
+    if report["handles_cut"] and (euler(faces) != 1 or len(boundary_loops(faces)) != 1):
+        raise SurfaceError("The surface's handles could not be cut. Try another seed or another resolution.")
+    return *compact(vertices, faces), report
+
+
+def _manifold(faces, report):
+    """Drop every face at an edge of three or more faces."""
+    _, side, count = edge_table(faces)
+    bad = (count[side] > 2).any(axis=1)
+    report["nonmanifold_faces_removed"] += int(bad.sum())
+    return faces[~bad]
+
+
+def _largest_part(faces, report):
+    """The component, connected over edges, with most faces."""
+    _, side, count = edge_table(faces)
+    _, one, other = face_pairs(side, count)
+    graph = coo_matrix((np.ones(len(one), np.int8), (one, other)), shape=(len(faces), len(faces)))
+    parts, label = connected_components(graph, directed=False)
+    if parts > 1:
+        report["components_removed"] += parts - 1
+        faces = faces[label == np.bincount(label).argmax()]
+    return faces
+
+
+def _part_points(faces):
+    """Part fans that touch in a vertex only, if there can be any: a disk's V - E + F leaves no room for them."""
+    edges, _, count = edge_table(faces)
+    used = np.unique(faces)
+    rim = edges[count == 1]
+    simple_rim = (np.bincount(rim.ravel())[np.unique(rim)] == 2).all() if len(rim) else True
+    if simple_rim and len(rim) and len(used) - len(edges) + len(faces) == 1:
+        return faces, np.arange(faces.max() + 1)
+    return split_fans(faces)
+
+
+def _by_length(vertices, loops):
+    """Loops sorted by their length in space, longest first."""
+    return sorted(loops, key=lambda loop: -np.linalg.norm(vertices[loop] - vertices[np.roll(loop, 1)], axis=1).sum())
+
+
+def _cap(vertices, faces, loop):
+    """Close a boundary loop by a fan about its mean point."""
+    centre = len(vertices)
+    fan = np.stack([np.roll(loop, -1), loop, np.full(len(loop), centre)], axis=-1)
+    return np.concatenate([vertices, vertices[loop].mean(axis=0, keepdims=True)]), np.concatenate([faces, fan])
+
+
+def _cut_handle(vertices, faces):
+    """Cut one handle along a short loop around it, cap both ends, and let the ends draw back a little."""
+    loop = _handle_loop(vertices, faces)
+    faces, source = split_fans(faces, np.stack([loop, np.roll(loop, -1)], axis=-1))
+    vertices = vertices[source]
+    ends = [end for end in boundary_loops(faces) if np.isin(source[end], loop).all()]
+    if len(ends) != 2:
+        raise SurfaceError("A handle of the surface could not be cut. Try another seed or another resolution.")
+    moving = np.concatenate(ends)
+    for end in ends:
+        vertices, faces = _cap(vertices, faces, end)
+    moving = np.concatenate([moving, [len(vertices) - 2, len(vertices) - 1]])
+    return _relax(vertices, faces, moving), faces
+
+
+def _relax(vertices, faces, moving, rounds=4):
+    """Move some vertices to the mean of their neighbours, so that the two ends of a cut no longer touch."""
+    edges = edge_table(faces)[0]
+    V = len(vertices)
+    graph = coo_matrix((np.ones(len(edges)), edges.T), shape=(V, V))
+    graph = (graph + graph.T).tocsr()[moving]
+    degree = np.asarray(graph.sum(axis=1))
+    vertices = vertices.copy()
+    for _ in range(rounds):
+        vertices[moving] = graph @ vertices / degree
+    return vertices
+
+
+def _handle_loop(vertices, faces, tries=3):
+    """A short simple loop that does not separate the surface, as ordered vertices.
+
+    Tree and cotree: edges neither in a shortest-path tree from a root nor crossed by a spanning tree of the dual graph
+    close exactly two loops per handle (Erickson and Whittlesey 2005). The shortest is taken, and improved by starting
+    again from a vertex of its own.
+    """
+    edges, side, count = edge_table(faces)
+    V, F = len(vertices), len(faces)
+    length = np.maximum(np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1), 1e-9)
+    graph = csr_matrix((length, edges.T), shape=(V, V))
+    beside = np.full((len(edges), 2), F)  # the faces of each edge; the world beyond the boundary is one more face
+    order = np.argsort(side.ravel(), kind="stable")
+    first = np.concatenate([[0], np.cumsum(count)[:-1]])
+    beside[:, 0] = order[first] // 3
+    beside[count == 2, 1] = order[first[count == 2] + 1] // 3
+    root, best, best_length = int(edges[0, 0]), None, np.inf
+    for _ in range(tries):
+        distance, parent = dijkstra(graph, directed=False, indices=root, return_predecessors=True)
+        in_tree = (parent[edges[:, 0]] == edges[:, 1]) | (parent[edges[:, 1]] == edges[:, 0])
+        around = distance[edges].sum(axis=1) + length
+        # The spanning tree takes the longest loops, so that the shortest are left over.
+        free = np.flatnonzero(~in_tree)
+        free = free[np.argsort(-around[free], kind="stable")]
+        pair = np.sort(beside[free], axis=1)
+        _, rank = np.unique(pair[:, 0].astype(np.int64) * (F + 1) + pair[:, 1], return_index=True)
+        dual = csr_matrix((rank + 1.0, pair[rank].T), shape=(F + 1, F + 1))
+        crossed = free[minimum_spanning_tree(dual).data.astype(np.int64) - 1]
+        loops = [_close(parent, a, b) for a, b in edges[np.setdiff1d(free, crossed)].tolist()]
+        lengths = [np.linalg.norm(vertices[loop] - vertices[np.roll(loop, 1)], axis=1).sum() for loop in loops]
+        if not loops or min(lengths) >= best_length:
+            break
+        best, best_length = loops[int(np.argmin(lengths))], min(lengths)
+        root = int(best[len(best) // 2])
+    if best is None:
+        raise SurfaceError("A handle of the surface could not be found. Try another seed or another resolution.")
+    return best
+
+
+def _close(parent, a, b):
+    """The loop made by edge (a, b) and the tree paths of its ends up to where they meet."""
+    paths = []
+    for vertex in (a, b):
+        path = [vertex]
+        while parent[path[-1]] >= 0:
+            path.append(int(parent[path[-1]]))
+        paths.append(path)
+    one, other = paths
+    while len(one) > 1 and len(other) > 1 and one[-2] == other[-2]:
+        one.pop()
+        other.pop()
+    return np.array(one + other[-2::-1])

@@ -1,0 +1,38 @@
+"""What a user may choose, with defaults and units."""
+
+from dataclasses import dataclass
+
+from .errors import ClipHeadError
+
+RESOLUTIONS = (64, 384)  # samples along the longest side of the pack's box, lowest and highest
+TEXTURE_SIZES = (256, 512, 1024, 2048)  # px
+ALIGNMENTS = ("landmarks", "paper")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Choices of one run; they travel in the recipe."""
+
+    resolution: int = 192  # grid samples along the longest side of the box
+    texture_size: int = 512  # px, side of the square albedo
+    steps: int = 12  # denoising steps
+    guidance: float = 2.0  # classifier-free guidance scale, 1 = off
+    alignment: str = "landmarks"  # "paper": the harmonic map alone
+    shape_keys: tuple = ()  # names of expressions to deliver as displacements
+    device: str = "auto"  # "auto", "cpu", "cuda", "mps"
+
+    def __post_init__(self):
+        low, high = RESOLUTIONS
+        if not low <= self.resolution <= high:
+            raise ClipHeadError(
+                f"Resolution {self.resolution} is outside {low} to {high}. Choose 192 for a start.", "BAD_SETTING"
+            )
+        if self.texture_size not in TEXTURE_SIZES:
+            sizes = ", ".join(map(str, TEXTURE_SIZES))
+            raise ClipHeadError(f"Texture size {self.texture_size} px is not offered. Choose one of {sizes}.", "BAD_SETTING")
+        if self.alignment not in ALIGNMENTS:
+            raise ClipHeadError(
+                f"Alignment '{self.alignment}' is unknown. Choose one of {', '.join(ALIGNMENTS)}.", "BAD_SETTING"
+            )
+        if not 1 <= self.steps <= 100:
+            raise ClipHeadError(f"{self.steps} denoising steps were asked for. Choose 1 to 100; 12 is usual.", "BAD_SETTING")

@@ -1,0 +1,69 @@
+"""What travels between the stages. Letters: V vertices, F faces, K anchors, S seam edges, R pixels, I and X latent widths."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A sentence and how freely to read it."""
+
+    text: str
+    seed: int = 0
+    negative: str = ""  # what the texture should avoid
+    expression: str = ""  # words or an expression's name; empty: taken from the text
+    variation: float = 1.0  # 0 = the mapper's mean head, 1 = the spread it was trained with
+    expression_strength: float = 1.0  # 0 = neutral, 1 = as trained
+
+
+@dataclass(frozen=True)
+class HeadCode:
+    """A point of the head model's latent space."""
+
+    identity: np.ndarray  # (I,) float32
+    expression: np.ndarray  # (X,) float32
+
+
+@dataclass(frozen=True)
+class HeadMesh:
+    """A head's surface, a disk whose one boundary is the neck."""
+
+    vertices: np.ndarray  # (V,3) float32, NPHM frame, posed
+    faces: np.ndarray  # (F,3) int32, counter-clockwise seen from outside
+    canonical: np.ndarray  # (V,3) float32, NPHM frame, the canonical pose with its slightly open mouth
+    normals: np.ndarray  # (V,3) float32, unit, of `vertices`
+    anchors: np.ndarray  # (K,3) float32, NPHM frame, canonical pose
+    displacements: dict = field(default_factory=dict)  # expression name -> (V,3) float32, how it differs from neutral
+    report: dict = field(default_factory=dict)  # evaluations, repairs; plain numbers and words
+
+
+@dataclass(frozen=True)
+class UnwrappedHead:
+    """A head with texture coordinates: one island, cut at the back from the neck to the crown."""
+
+    mesh: HeadMesh
+    seam: np.ndarray  # (S,2) int32 vertex pairs: the mesh edges of the cut
+    boundary: np.ndarray  # (N,) int32 vertices of the neck loop, in order
+    uv: np.ndarray  # (F,3,2) float32 per corner, in [0,1]^2, v up
+    report: dict = field(default_factory=dict)  # flipped, damping, angle and area distortion, face share
+
+
+@dataclass(frozen=True)
+class TextureSet:
+    """Images in UV space; row 0 at the top (v = 1)."""
+
+    albedo: np.ndarray  # (R,R,3) uint8 sRGB, padded past the island
+    normal_uv: np.ndarray  # (r,r,3) uint8, NPHM-frame normal mapped from [-1,1] to [0,255], (128,128,128) outside
+    coverage: np.ndarray  # (R,R) bool, texels inside the island
+
+
+@dataclass(frozen=True)
+class Head:
+    """The finished head and everything needed to make it again."""
+
+    unwrapped: UnwrappedHead
+    textures: TextureSet
+    recipe: dict  # prompt, seed, settings, pack name and version, program version; JSON-ready
+    warnings: tuple = ()  # sentences for the user
+    timings: dict = field(default_factory=dict)  # stage name -> seconds

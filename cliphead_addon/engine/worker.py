@@ -1,0 +1,174 @@
+"""The worker process: makes heads for Blender, one at a time, and keeps the models warm in between.
+
+$ python -I -u worker.py [--engine-module FILE]
+
+It speaks `protocol` on stdin and stdout, writes heads as `jobfiles`, and logs to stderr. It ends when stdin ends, so it
+never outlives Blender. --engine-module names a Python file with `load_models` and `generate` to use in place of the real
+engine; the tests do.
+"""
+
+import argparse
+import faulthandler
+import importlib.util
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from types import SimpleNamespace
+
+if not __package__:  # started as a script: open the package under its plain name, whatever its folder is called
+    PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
+    spec = importlib.util.spec_from_file_location(
+        "cliphead_addon", PACKAGE_FOLDER / "__init__.py", submodule_search_locations=[str(PACKAGE_FOLDER)]
+    )
+    sys.modules["cliphead_addon"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["cliphead_addon"])
+    __package__ = "cliphead_addon.engine"
+
+from . import protocol
+from .errors import Cancelled, ClipHeadError
+
+PROGRESS_INTERVAL = 0.05  # seconds between messages of one stage
+
+
+def real_engine():
+    from . import models, pipeline  # torch arrives here
+
+    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate)
+
+
+def engine_from(path):
+    spec = importlib.util.spec_from_file_location("cliphead_engine_module", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Worker:
+    """Takes jobs from one stream and answers on another.
+
+    find_engine: () -> an object with load_models(pack, device) and generate(prompt, models, settings, progress); called at
+    the first job, because importing the real one takes seconds.
+    """
+
+    def __init__(self, source, sink, find_engine):
+        self.source, self.sink, self.find_engine = source, sink, find_engine
+        self.sending = threading.Lock()
+        self.jobs = queue.SimpleQueue()
+        self.cancelled = set()  # ids of jobs to give up
+        self.engine = None
+        self.models = {}  # (pack, device) -> models, one entry at most
+
+    def send(self, kind, **fields):
+        with self.sending:
+            try:
+                protocol.write(self.sink, {"type": kind, **fields})
+            except OSError:  # nobody is there to read
+                os._exit(0)
+
+    def run(self):
+        version = ".".join(map(str, sys.version_info[:3]))
+        self.send("hello", protocol=protocol.VERSION, python=version, pid=os.getpid())
+        threading.Thread(target=self.listen, daemon=True).start()
+        while True:
+            self.generate(self.jobs.get())
+
+    def listen(self):
+        """Obey the parent while the main thread computes; leave at once when it is gone or talks nonsense."""
+        try:
+            while (message := protocol.read(self.source)) is not None:
+                match message["type"]:
+                    case "generate":
+                        self.jobs.put(message)
+                    case "cancel":
+                        self.cancelled.add(message.get("id"))
+                    case "ping":
+                        self.send("pong")
+                    case "shutdown":
+                        break
+        except protocol.ProtocolError as error:
+            self.send("error", id=None, code=error.code, text=str(error))
+            os._exit(2)
+        os._exit(0)
+
+    def generate(self, message):
+        """Run one job and answer with its result or its error; nothing a job does ends the worker."""
+        job = message.get("id")
+        print(f"--- job {job}", file=sys.stderr, flush=True)
+        try:
+            self.make_head(message, self.reporter(job))
+        except ClipHeadError as error:
+            self.send("error", id=job, code=error.code, text=str(error))
+        except ModuleNotFoundError as error:
+            traceback.print_exc()
+            self.send("error", id=job, code="NO_ENGINE", text=missing_package(error.name))
+        except Exception as error:
+            traceback.print_exc()
+            if isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error):
+                text = "There is not enough memory. Choose a lower resolution or texture size, or close other programs."
+                self.send("error", id=job, code="OOM", text=text)
+            else:
+                self.send("error", id=job, code="INTERNAL", text=f"An unexpected {type(error).__name__}: {error}. The log has details.")
+        else:
+            self.send("result", id=job, folder=message["folder"])
+        self.cancelled.discard(job)
+
+    def make_head(self, message, progress):
+        progress("Starting the engine", 0.0)
+        if self.engine is None:
+            self.engine = self.find_engine()
+        from .jobfiles import save_head
+        from .settings import Settings
+        from .stages import Prompt
+
+        settings = Settings(**{**message["settings"], "shape_keys": tuple(message["settings"].get("shape_keys", ()))})
+        key = message["pack"], settings.device
+        if key not in self.models:
+            progress("Loading the models", 0.0)
+            self.models.clear()
+            self.models[key] = self.engine.load_models(*key)
+        head = self.engine.generate(Prompt(**message["prompt"]), self.models[key], settings, progress)
+        progress("Writing the files", 0.0)
+        save_head(head, message["folder"])
+
+    def reporter(self, job):
+        """progress(stage, fraction) for one job: tells the parent, and raises Cancelled when the job is to stop."""
+        last = SimpleNamespace(stage=None, time=0.0)
+
+        def progress(stage, fraction):
+            if job in self.cancelled:
+                raise Cancelled()
+            now = time.monotonic()
+            if stage != last.stage or now - last.time >= PROGRESS_INTERVAL:
+                last.stage, last.time = stage, now
+                self.send("progress", id=job, stage=stage, fraction=float(fraction))
+
+        return progress
+
+
+def missing_package(name):
+    return (
+        f"The Python at {sys.executable} has no package '{name}', which CLIP-Head's engine needs. In Edit > Preferences > "
+        "Add-ons > CLIP-Head, set External Python to one that has the engine's packages, such as the one "
+        "'python3 tools/dev.py' makes in the project's .venv folder."
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description="CLIP-Head's worker; started by Blender.")
+    parser.add_argument("--engine-module", help="a Python file with load_models and generate")
+    module = parser.parse_args().engine_module
+    faulthandler.enable()
+    # Libraries may print and read as they like: the protocol keeps its own copies of both streams.
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    Worker(source, sink, (lambda: engine_from(module)) if module else real_engine).run()
+
+
+if __name__ == "__main__":
+    main()

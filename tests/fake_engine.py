@@ -1,0 +1,119 @@
+"""A stand-in for the engine: an ellipsoid with an open neck, made with numpy alone, and bad manners on request.
+
+Words in the prompt ask for them: "slow" takes ten seconds, "stuck" never looks at its progress callback, "crash" ends the
+process, "wrong" raises an error for the user, "bug" one for the programmer, "noisy" prints to stdout, "torchless" imports a
+package that is not there, "huge" runs out of memory.
+"""
+
+import os
+import sys
+import time
+
+import numpy as np
+
+from cliphead_addon.engine.errors import PromptError
+from cliphead_addon.engine.stages import Head, HeadMesh, TextureSet, UnwrappedHead
+
+RADII = np.array([0.32, 0.46, 0.40])  # NPHM units: a head 16 cm wide, 20 cm deep
+NECK_LEVEL = -0.85  # of the ellipsoid's height
+
+
+def load_models(pack, device):
+    return {"pack": pack, "device": device}
+
+
+def generate(prompt, models, settings, progress):
+    misbehave(prompt.text, progress)
+    for stage in ("Understanding the words", "Shaping the head", "Painting"):
+        progress(stage, 0.5)
+    mesh, seam, boundary, uv = ellipsoid(rings=24, segments=48)
+    recipe = {
+        "prompt": prompt.text,
+        "expression": prompt.expression,
+        "seed": prompt.seed,
+        "variation": prompt.variation,
+        "resolution": settings.resolution,
+        "texture_size": settings.texture_size,
+        "shape_keys": list(settings.shape_keys),
+        "pack": {"name": "fake", "version": "1"},
+        "program": "0.1.0",
+    }
+    warnings = ("'flibber' is unknown; the nearest known word is 'fat'.",) if "flibber" in prompt.text else ()
+    return Head(
+        unwrapped=UnwrappedHead(with_smile(mesh, settings), seam, boundary, uv, {"flipped": 0}),
+        textures=texture(settings.texture_size),
+        recipe=recipe,
+        warnings=warnings,
+        timings={"shape": 0.1},
+    )
+
+
+def misbehave(text, progress):
+    if "slow" in text:
+        for step in range(100):
+            progress("Painting slowly", step / 100)
+            time.sleep(0.1)
+    if "stuck" in text:
+        progress("Stuck", 0.0)
+        time.sleep(600)
+    if "crash" in text:
+        os._exit(7)
+    if "wrong" in text:
+        raise PromptError("These words make no head. Try plainer ones.")
+    if "bug" in text:
+        raise KeyError("nose")
+    if "noisy" in text:
+        print("a library's chatter " * 1000)
+        os.write(1, b"\x00\x00\x00\x04null" * 100)
+        sys.stdin.read()
+    if "torchless" in text:
+        import a_package_nobody_has  # noqa: F401
+    if "huge" in text:
+        raise MemoryError
+
+
+def ellipsoid(rings, segments):
+    """A disk: its pole is the crown, its boundary the neck; the seam runs down the back. -> mesh, seam, boundary, uv"""
+    polar = np.linspace(0, np.arccos(NECK_LEVEL), rings + 1)[:, None]  # crown to neck
+    turn = np.linspace(0, 2 * np.pi, segments, endpoint=False)[None]  # from the back, counter-clockwise seen from above
+    unit = np.stack([-np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn, -np.sin(polar) * np.cos(turn)], axis=-1)
+    unit = np.concatenate([unit[0, :1], unit[1:].reshape(-1, 3)])
+
+    def index(corner):
+        ring, segment = np.moveaxis(corner, -1, 0)
+        return np.where(ring == 0, 0, 1 + (ring - 1) * segments + segment % segments)
+
+    cell = np.stack(np.meshgrid(np.arange(rings), np.arange(segments), indexing="ij"), axis=-1).reshape(-1, 1, 2)
+    lower = cell + [[0, 0], [1, 0], [1, 1]]  # (ring, segment) of each corner
+    upper = cell[segments:] + [[0, 0], [1, 1], [0, 1]]  # the crown's triangles have no upper half
+    corners = np.concatenate([lower, upper])
+    faces = index(corners).astype(np.int32)
+    uv = np.stack([corners[..., 1] / segments, 1 - corners[..., 0] / rings], axis=-1).astype(np.float32)
+    normals = unit / RADII
+    mesh = HeadMesh(
+        vertices=(unit * RADII).astype(np.float32),
+        faces=faces,
+        canonical=(unit * RADII).astype(np.float32),
+        normals=(normals / np.linalg.norm(normals, axis=-1, keepdims=True)).astype(np.float32),
+        anchors=np.zeros((39, 3), np.float32),
+        report={"evaluations": np.int64(12345)},
+    )
+    back = index(np.stack([np.arange(rings + 1), np.zeros(rings + 1, int)], axis=-1)).astype(np.int32)
+    boundary = index(np.stack([np.full(segments, rings), np.arange(segments)], axis=-1)).astype(np.int32)
+    return mesh, np.stack([back[:-1], back[1:]], axis=-1), boundary, uv
+
+
+def with_smile(mesh, settings):
+    """Every shape key asked for moves the whole head up by a tenth of a unit."""
+    move = np.zeros_like(mesh.vertices) + np.float32([0, 0.1, 0])
+    return HeadMesh(**{**vars(mesh), "displacements": {name: move for name in settings.shape_keys}})
+
+
+def texture(size):
+    """Skin that reddens downwards, with two eyes and a mouth where u = 0.5 faces the viewer."""
+    v, u = 1 - np.mgrid[0:size, 0:size] / size
+    albedo = np.stack([200 + 30 * v, 130 + 40 * v, 110 + 30 * v], axis=-1)
+    for cu, cv, du, dv, colour in ((0.42, 0.45, 0.03, 0.02, 40), (0.58, 0.45, 0.03, 0.02, 40), (0.5, 0.25, 0.07, 0.015, 90)):
+        albedo[((u - cu) / du) ** 2 + ((v - cv) / dv) ** 2 < 1] = (colour + 60, colour, colour)
+    normal = np.full((size, size, 3), 128, np.uint8)
+    return TextureSet(albedo=albedo.astype(np.uint8), normal_uv=normal, coverage=np.ones((size, size), bool))
