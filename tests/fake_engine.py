@@ -8,6 +8,7 @@ package that is not there, "huge" runs out of memory.
 import os
 import sys
 import time
+from dataclasses import asdict
 
 import numpy as np
 
@@ -28,13 +29,8 @@ def generate(prompt, models, settings, progress):
         progress(stage, 0.5)
     mesh, seam, boundary, uv = ellipsoid(rings=24, segments=48)
     recipe = {
-        "prompt": prompt.text,
-        "expression": prompt.expression,
-        "seed": prompt.seed,
-        "variation": prompt.variation,
-        "resolution": settings.resolution,
-        "texture_size": settings.texture_size,
-        "shape_keys": list(settings.shape_keys),
+        "prompt": asdict(prompt),
+        "settings": asdict(settings),
         "pack": {"name": "fake", "version": "1"},
         "program": "0.1.0",
     }

@@ -24,8 +24,7 @@ SEED_LIMIT = 2**31  # Blender's integers, which carry the seed too, have 31 bits
 def main(arguments=None):
     options = parse(arguments)
     try:
-        prompt, settings, pack = read_choices(options)
-        make(prompt, settings, pack, Path(options.out))
+        make(*read_choices(options), Path(options.out))
     except ClipHeadError as error:
         print(f"\ngenerate: {error}", file=sys.stderr)
         return 1
@@ -62,7 +61,7 @@ def comma_separated(text):
 
 
 def read_choices(options):
-    """Options, and the recipe they may rest on -> Prompt, Settings, pack."""
+    """Options, and the recipe they may rest on -> Prompt, Settings, the pack's name or folder, and the version it had."""
     recipe = read_recipe(options.recipe) if options.recipe else {}
     given = {name: value for name, value in vars(options).items() if value is not None}
     if "prompt" in given:  # bytes that are not text arrive as lone surrogates, which no file can hold
@@ -73,21 +72,22 @@ def read_choices(options):
     choices["text"] = choices["prompt"]
     prompt = Prompt(**{field.name: choices[field.name] for field in fields(Prompt) if field.name in choices})
     settings = Settings(**{field.name: choices[field.name] for field in fields(Settings) if field.name in choices})
-    return prompt, settings, choices.get("pack", "starter")
+    return prompt, settings, choices.get("pack", "starter"), choices.get("pack_version")
 
 
 def read_recipe(path):
     """recipe.json -> its choices by option name."""
     try:
         recipe = json.loads(path.read_text(encoding="utf-8"))
-        choices = {"prompt": recipe["prompt"]["text"], **recipe["prompt"], **recipe["settings"], "pack": recipe["pack"]["name"]}
+        pack = {"pack": recipe["pack"]["name"], "pack_version": recipe["pack"]["version"]}
+        choices = {"prompt": recipe["prompt"]["text"], **recipe["prompt"], **recipe["settings"], **pack}
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ClipHeadError(f"{path} is not a recipe: {error!r}. Name a recipe.json that an earlier head came with.") from error
     return choices | {"shape_keys": tuple(choices.get("shape_keys", ()))}
 
 
-def make(prompt, settings, pack, out):
-    """Run the engine, then Blender's side, and say what came of it."""
+def make(prompt, settings, pack, version, out):
+    """Run the engine, then Blender's side, and say what came of it. version: the pack's when a recipe was made, or None."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -99,6 +99,9 @@ def make(prompt, settings, pack, out):
 
     stages("Loading the models", 0.0)
     loaded = models.load_models(pack, settings.device)
+    warnings = []
+    if version not in (None, loaded.pack.version):
+        warnings.append(f"The recipe was made with {pack} {version}, this is {loaded.pack.version}: the head may differ.")
     warm = time.perf_counter()
     head = pipeline.generate(prompt, loaded, settings, stages)
     done = time.perf_counter()
@@ -108,10 +111,12 @@ def make(prompt, settings, pack, out):
 
     mesh, report = head.unwrapped.mesh, head.unwrapped.report
     print(f"\nMade in {time.perf_counter() - begin:.1f} s, of which {done - warm:.1f} s from the prompt to the head.")
-    print(f"  {len(mesh.vertices):,} vertices, {len(mesh.faces):,} triangles, {report.get('flipped', '?')} flipped in the UV map")
+    print(
+        f"  {len(mesh.vertices):,} vertices, {len(mesh.faces):,} triangles, {report.get('flipped', '?')} flipped in the UV map"
+    )
     for name in DELIVERED:
         print(f"  {out / name}  {(out / name).stat().st_size / 1e6:.1f} MB")
-    for warning in head.warnings:
+    for warning in (*warnings, *head.warnings):
         print(f"  warning: {warning}")
     print(f"The same head again: python3 tools/dev.py generate --recipe {out / 'recipe.json'}")
 

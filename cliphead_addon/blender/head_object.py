@@ -14,7 +14,7 @@ NAME_LENGTH = 48
 
 def add_head(saved, collection, location=(0.0, 0.0, 0.0)):
     """Add a `SavedHead` to a collection, its neck at location (metres). -> bpy object"""
-    name = object_name(saved.recipe.get("prompt", ""))
+    name = object_name(saved.recipe["prompt"]["text"])
     mesh = build_mesh(name, saved.unwrapped)
     mesh.materials.append(skin_material(name, saved.images["albedo"]))
     head = bpy.data.objects.new(name, mesh)

@@ -1,6 +1,7 @@
 """The head's material: one image on a Principled shader that behaves like skin."""
 
 import bpy
+import numpy as np
 
 from .compat import new_node_material
 
@@ -33,4 +34,12 @@ def skin_material(name, image_path):
     links.new(texture.outputs["Color"], principled.inputs["Base Color"])
     links.new(principled.outputs["BSDF"], output.inputs["Surface"])
     nodes.active = texture
+    material.diffuse_color = (*_mean_colour(image), 1.0)  # what Solid view shows
     return material
+
+
+def _mean_colour(image):
+    """The mean of an 8-bit sRGB image -> (r, g, b), linear."""
+    pixels = np.empty(4 * image.size[0] * image.size[1], np.float32)
+    image.pixels.foreach_get(pixels)
+    return np.mean(pixels.reshape(-1, 4)[:, :3] ** 2.2, axis=0)

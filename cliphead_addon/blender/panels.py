@@ -68,16 +68,17 @@ class CLIPHEAD_PT_head(SideBarPanel, bpy.types.Panel):
 
     def draw(self, context):
         recipe = read_recipe(context.object)
+        prompt, pack = recipe.get("prompt", {}), recipe.get("pack", {})
         column = self.layout.column(align=True)
-        draw_text(context, column, f"\N{LEFT DOUBLE QUOTATION MARK}{recipe.get('prompt', '')}\N{RIGHT DOUBLE QUOTATION MARK}")
+        draw_text(context, column, f"\N{LEFT DOUBLE QUOTATION MARK}{prompt.get('text')}\N{RIGHT DOUBLE QUOTATION MARK}")
         column.separator()
-        pack = recipe.get("pack")
         details = {
-            "Expression": recipe.get("expression"),
-            "Seed": recipe.get("seed"),
-            "Variation": recipe.get("variation"),
+            "Expression": prompt.get("expression"),
+            "Seed": prompt.get("seed"),
+            "Variation": prompt.get("variation"),
+            "Resolution": recipe.get("settings", {}).get("resolution"),
             "Vertices": f"{len(context.object.data.vertices):,}",
-            "Pack": f"{pack.get('name')} {pack.get('version')}" if isinstance(pack, dict) else pack,
+            "Pack": f"{pack.get('name')} {pack.get('version')}",
         }
         for name, value in details.items():
             if value not in (None, ""):

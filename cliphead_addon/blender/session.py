@@ -49,8 +49,8 @@ def start(prompt, settings, place):
     """Begin a head and return at once; the timer places it. Raises ClipHeadError if the worker cannot be started."""
     _submit(prompt, settings)
     state.place = place
-    if not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=TICK, persistent=True)
+    if not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=TICK, persistent=True)
 
 
 def run(prompt, settings, progress=None):
@@ -86,7 +86,7 @@ def _submit(prompt, settings):
     state.job = state.client.submit(prompt, settings, preferences.pack_folder(), folder)
 
 
-def _tick():
+def tick():
     """The timer: None ends it."""
     if state.job is None:
         return None
@@ -178,7 +178,7 @@ def register():
 def unregister():
     close()
     tell("")
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
     bpy.app.handlers.load_pre.remove(_before_load)
     atexit.unregister(close)

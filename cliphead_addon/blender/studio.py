@@ -20,16 +20,16 @@ from .compat import has_denoiser, new_grey_world
 from .head_object import add_head
 
 PORTRAIT_SIZE = 640  # px
-SAMPLES = 48  # with the denoiser; SAMPLES_NOISY without
+SAMPLES = 24  # with the denoiser; SAMPLES_NOISY without
 SAMPLES_NOISY = 128
 TURN, RISE = math.radians(35), math.radians(6)  # the camera, from straight ahead: three quarters, a little above
 LENS = 85.0  # mm on a 36 mm sensor
 FILL = 0.88  # share of the picture that the head's larger extent takes
-GREY_WORLD = 0.35
+GREY_WORLD = 0.22
 LIGHTS = {  # direction from the head's centre (towards -Y is the face), size in head lengths, watts at two head lengths
-    "Key": ((-1.0, -1.5, 1.1), 1.2, 4.5),
-    "Fill": ((1.6, -1.0, 0.2), 1.6, 1.4),
-    "Rim": ((0.9, 1.5, 1.2), 0.8, 4.0),
+    "Key": ((0.8, -1.5, 1.0), 1.2, 4.0),  # from the side the face turns to, so that its form shows
+    "Fill": ((-1.6, -0.8, 0.2), 1.6, 1.1),
+    "Rim": ((-1.1, 1.5, 1.2), 0.8, 2.2),
 }
 
 

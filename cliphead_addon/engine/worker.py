@@ -111,7 +111,12 @@ class Worker:
                 text = "There is not enough memory. Choose a lower resolution or texture size, or close other programs."
                 self.send("error", id=job, code="OOM", text=text)
             else:
-                self.send("error", id=job, code="INTERNAL", text=f"An unexpected {type(error).__name__}: {error}. The log has details.")
+                self.send(
+                    "error",
+                    id=job,
+                    code="INTERNAL",
+                    text=f"An unexpected {type(error).__name__}: {error}. The log has details.",
+                )
         else:
             self.send("result", id=job, folder=message["folder"])
         self.cancelled.discard(job)
@@ -151,9 +156,9 @@ class Worker:
 
 def missing_package(name):
     return (
-        f"The Python at {sys.executable} has no package '{name}', which CLIP-Head's engine needs. In Edit > Preferences > "
-        "Add-ons > CLIP-Head, set External Python to one that has the engine's packages, such as the one "
-        "'python3 tools/dev.py' makes in the project's .venv folder."
+        f"The Python at {sys.executable} has no package '{name}', which CLIP-Head's engine needs. Run 'python3 tools/dev.py "
+        "setup' in the project's folder and put the Python it prints into Edit > Preferences > Add-ons > CLIP-Head > External "
+        "Python."
     )
 
 

@@ -4,6 +4,7 @@ Lengths are centimetres on ICT's neutral mean head (frame: +y up, +z out of the 
 pose the texture coordinates were made in, so that a lip or a brow is described where it is at rest.
 """
 
+import hashlib
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,14 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.spatial import cKDTree
 from skimage.measure import points_in_poly
 
-from .ict import SKIN_VERTICES, data_folder, triangles
+from cliphead_addon.engine.geometry import frames, raster, surface
+from cliphead_addon.engine.geometry.mesh import vertex_normals
+from cliphead_addon.engine.geometry.unwrap import fit_layout, unwrap
+from cliphead_addon.engine.stages import HeadMesh
+
+from .ict import boundary_loops, data_folder, triangles
+from .people import ANCESTRIES, Person
+from .shapes import BOX_HIGH, BOX_LOW, HeadShape
 
 SKIN, EYE, MOUTH = 0, 1, 2  # what a texel belongs to
 FAR = 9.0  # cm: where a field says "not here"
@@ -158,8 +166,6 @@ def from_position_map(ict, posed, position):
 
 def ict_marks(ict):
     """The named points of ICT's neutral head."""
-    from .ict import boundary_loops
-
     skin = np.concatenate([triangles(ict.part_quads("face")), triangles(ict.part_quads("head_neck"))])
     lids = [loop for loop in boundary_loops(skin) if len(loop) == 42]
     lids.sort(key=lambda loop: -ict.neutral[loop, 0].mean())
@@ -224,7 +230,7 @@ def region_fields(position, part, marks):
     cheek = np.array([4.6, 0.6, 8.9])
     out["cheek"] = distance(cheek, cheek * [-1, 1, 1])
     out["chin"] = distance(landmarks[8] + [0, 0.8, 0])
-    ear = 2.0 * (1 - np.sqrt(((y - 2.4) / 4.4) ** 2 + ((z + 0.75 - 0.1 * (y - 2.4)) / 2.0) ** 2))
+    ear = 2.0 * (1 - np.sqrt(((y - 0.9) / 3.1) ** 2 + ((z + 0.6 + 0.15 * (y - 0.9)) / 2.1) ** 2))
     out["ear"] = np.where(skin & (np.abs(x) > 6.6), np.minimum(ear, FAR), -FAR)
 
     azimuth = np.degrees(np.arctan2(np.abs(x), z))
@@ -236,16 +242,22 @@ def region_fields(position, part, marks):
 
     a = np.abs(x)
     nose_base, corner, chin = landmarks[33], landmarks[54], landmarks[8]
-    cheek_edge = np.interp(a, [0, 1.2, 2.4, 3.2, 4.5, 6.0, 7.2], [nose_base[1] - 0.15, nose_base[1] - 0.2, -2.4, -3.6, -3.4, -1.0, 2.6])
+    cheek_edge = np.interp(
+        a, [0, 1.2, 2.4, 3.2, 4.5, 6.0, 7.2], [nose_base[1] - 0.15, nose_base[1] - 0.2, -2.4, -3.6, -3.4, -1.0, 2.6]
+    )
     under = np.interp(a, [0, 3, 5, 6.5, 8], [chin[1] - 1.6, chin[1] - 1.4, -6.6, -4.8, -3.0]) - np.clip((7 - z) * 0.25, 0, 1.2)
     side = (z - 0.2) * np.where(a > 5, 1, FAR)
     beard = np.minimum.reduce([cheek_edge - y, y - under, side, np.where(skin, FAR, -FAR)])
     out["beard"] = np.minimum(beard, np.maximum(-out["lip"] - 0.12, -FAR))
     lip_gap = -out["lip"] - 0.08
     moustache_low = np.interp(a, [0, 2.6, 3.3], [corner[1] + 0.9, corner[1] - 0.1, corner[1] - 0.9])
-    moustache = np.minimum.reduce([nose_base[1] - 0.12 - 0.25 * np.maximum(a - 1.2, 0) - y, y - moustache_low, 3.2 - a, (z - 8) * FAR])
+    moustache = np.minimum.reduce(
+        [nose_base[1] - 0.12 - 0.25 * np.maximum(a - 1.2, 0) - y, y - moustache_low, 3.2 - a, (z - 8) * FAR]
+    )
     out["moustache"] = np.minimum.reduce([moustache, lip_gap, np.where(skin, FAR, -FAR)])
-    goatee = np.minimum.reduce([2.5 - a + 0.25 * np.minimum(y - chin[1], 0), corner[1] - 0.45 - y, y - chin[1] + 1.5, (z - 6.5) * FAR])
+    goatee = np.minimum.reduce(
+        [2.5 - a + 0.25 * np.minimum(y - chin[1], 0), corner[1] - 0.45 - y, y - chin[1] + 1.5, (z - 6.5) * FAR]
+    )
     out["goatee"] = np.minimum.reduce([goatee, lip_gap, np.where(skin, FAR, -FAR)])
     out["neck"] = np.minimum(under - 0.3 - y, FAR)
 
@@ -257,14 +269,24 @@ def _expression_lines(landmarks):
     """Folds that deepen with age, on both sides: control points (n,3) cm."""
     wing, corner, outer = landmarks[35], landmarks[54], landmarks[45]
     left = [
-        [wing + [0.25, 0.5, -0.6], wing + [1.15, -0.7, -1.2], corner + [0.95, 0.6, -0.5], corner + [1.0, -0.7, -0.7]],  # nose to mouth
+        [
+            wing + [0.25, 0.5, -0.6],
+            wing + [1.15, -0.7, -1.2],
+            corner + [0.95, 0.6, -0.5],
+            corner + [1.0, -0.7, -0.7],
+        ],  # nose to mouth
         [corner + [0.35, -0.5, -0.1], corner + [0.65, -1.6, -0.5], corner + [0.6, -2.6, -0.7]],  # marionette
         [landmarks[42] + [-0.1, -0.55, 0.3], landmarks[46] + [0, -0.85, 0.2], outer + [0.2, -0.9, -0.1]],  # under the eye
         *([outer + [0.45, 0.1 * k, -0.3], outer + [1.7, 0.55 * k - 0.1, -1.5]] for k in (-1.4, 0, 1.4)),  # crow's feet
         [landmarks[22] + [-0.55, -0.9, 0.0], landmarks[22] + [-0.65, 0.5, 0.1]],  # between the brows
     ]
-    forehead = [[[6.0 * t, h + 0.35 * np.cos(3 * t), 10.4 - 2.9 * t * t] for t in np.linspace(-0.85, 0.85, 7)] for h in (7.3, 8.2, 9.1)]
-    neck = [[[6.2 * np.sin(t), h - 0.6 * np.cos(t), 6.5 * np.cos(t) - 0.5] for t in np.linspace(-1.1, 1.1, 9)] for h in (-10.6, -12.6)]
+    forehead = [
+        [[6.0 * t, h + 0.35 * np.cos(3 * t), 10.4 - 2.9 * t * t] for t in np.linspace(-0.85, 0.85, 7)] for h in (7.3, 8.2, 9.1)
+    ]
+    neck = [
+        [[6.2 * np.sin(t), h - 0.6 * np.cos(t), 6.5 * np.cos(t) - 0.5] for t in np.linspace(-1.1, 1.1, 9)]
+        for h in (-10.6, -12.6)
+    ]
     lines = [np.array(c, float) for c in left]
     return lines + [c * [-1, 1, 1] for c in lines] + [np.array(c) for c in forehead + neck]
 
@@ -297,4 +319,38 @@ def _tangent_to_pixel(position):
     cc, cd, dd = (across**2).sum(-1), (across * down).sum(-1), (down**2).sum(-1)
     # A floor on the determinant keeps creases and the island's rim from throwing strokes across the image.
     det = np.maximum(cc * dd - cd**2, 1e-3 * (cc + dd) ** 2 + 1e-9)[..., None]
-    return np.stack([(dd[..., None] * across - cd[..., None] * down) / det, (cc[..., None] * down - cd[..., None] * across) / det], axis=-2)
+    return np.stack(
+        [(dd[..., None] * across - cd[..., None] * down) / det, (cc[..., None] * down - cd[..., None] * across) / det], axis=-2
+    )
+
+
+def studio_layout(population, count=12, resolution=96):
+    """The pack's UV layout: the mean over `count` studio people in the canonical pose."""
+    return fit_layout([studio_mesh(population, population.person(8 * 10**6 + i), resolution) for i in range(count)])
+
+
+def studio_mesh(population, person, resolution):
+    """A studio person in the canonical pose, extracted as the engine extracts heads -> stages.HeadMesh."""
+    head = HeadShape(population, person)
+    vertices, faces, report = surface.extract(head.sdf, BOX_LOW, BOX_HIGH, resolution)
+    anchors = population.anchors(population.vertices(person)).astype(np.float32)
+    return HeadMesh(vertices, faces, vertices, vertex_normals(vertices, faces), anchors, report=report)
+
+
+def mean_person():
+    """The middle of the population, on whom the atlas is drawn."""
+    return Person(0, 0.5, 32.0, dict.fromkeys(ANCESTRIES, 1 / len(ANCESTRIES)), {}, np.zeros(100))
+
+
+def studio_atlas(population, layout, size, folder="runs/atlas"):
+    """The atlas of the mean head under a layout, kept in `folder` by size and layout."""
+    stamp = hashlib.sha256(b"".join(np.asarray(a).tobytes() for a in layout.to_arrays().values())).hexdigest()[:12]
+    path = Path(folder) / f"atlas_{size}_{stamp}.npz"
+    if not path.is_file():
+        person = mean_person()
+        unwrapped = unwrap(studio_mesh(population, person, 192), layout)
+        position, coverage = raster.rasterise(unwrapped.uv, unwrapped.mesh.canonical[unwrapped.mesh.faces], size)
+        position = np.where(coverage[..., None], position, np.nan)
+        posed = frames.ict_to_nphm(population.vertices(person))
+        from_position_map(population.ict, posed, position).save(path)
+    return Atlas.load(path)

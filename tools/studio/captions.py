@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .expressions import EXPRESSIONS
-from .look import BEARDS, EYE_COLOURS, HAIR_COLOURS, LIPS, MAKE_UPS, SCALPS, SKIN_TONES, STYLES
+from .look import BEARDS, EYE_COLOURS, HAIR_COLOURS, LIPS, MAKE_UPS, SCALPS, STYLES
 from .people import ANCESTRIES, OPPOSITES
 
 MEASURES = (

@@ -10,7 +10,8 @@ EXPRESSIONS = {
         "cheekSquint": 0.7, "eyeSquint": 0.5, "browInnerUp": 0.2, "browOuterUp": 0.2,
     },
     "sad": {
-        "browInnerUp": 1.0, "browDown": 0.25, "mouthFrown": 0.75, "mouthShrugLower": 0.35, "eyeBlink": 0.15, "eyeLookDown": 0.25,
+        "browInnerUp": 1.0, "browDown": 0.25, "mouthFrown": 0.75, "mouthShrugLower": 0.35,
+        "eyeBlink": 0.15, "eyeLookDown": 0.25,
     },
     "angry": {
         "browDown": 1.0, "eyeSquint": 0.4, "eyeWide": 0.35, "noseSneer": 0.6, "mouthFrown": 0.4,
@@ -44,7 +45,7 @@ EXPRESSIONS = {
 
 
 def coefficients(expression, names):
-    """Weights by shape name -> (len(names),) list; a name without _L or _R sets both sides. Raises KeyError on unknown names."""
+    """Weights by shape name -> (len(names),) list; a name without _L or _R sets both sides."""
     weights = dict.fromkeys(names, 0.0)
     for name, weight in expression.items():
         for shape in (name,) if name in weights else (name + "_L", name + "_R"):

@@ -13,7 +13,7 @@ from .ict import ICT, SKIN_VERTICES, data_folder, unpack
 
 ANCESTRIES = ("caucasian", "asian", "african")
 SHAPE_DIMENSIONS = 128  # principal shape parameters kept; vertices move by 0.2 mm without the rest
-PRINCIPAL_FILE = Path("runs/studio/principal.npz")
+PRINCIPAL_FILE = Path(__file__).with_name("principal.npz")  # delete it to compute it anew, then retrain everything
 AGES = ((10, "child"), (25, "young"), (90, "old"))  # years of MakeHuman's corner shapes
 ANTISYMMETRIC_MODES = (9, 20, 25, 28, 33, 37, 43, 45, 51, 53, 58, 60, 65, 67, 71, 73, 76, 80, 83, 85, 89, 91, 93, 95, 97)
 
@@ -205,8 +205,7 @@ class Population:
         directions = np.linalg.solve(root.T, y)  # (392,D)
         encode = gram @ directions / np.sqrt(variance)
         arrays = {"mean": samples.mean(0), "encode": encode, "decode": (np.cov(samples.T) @ encode).T}
-        PRINCIPAL_FILE.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(PRINCIPAL_FILE, **arrays)
+        np.savez_compressed(PRINCIPAL_FILE, **{name: array.astype(np.float32) for name, array in arrays.items()})
         return tuple(arrays.values())
 
     @cached_property

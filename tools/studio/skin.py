@@ -16,7 +16,9 @@ from .look import BEARDS, LIPS, MAKE_UPS, SCALPS, STYLES
 # sRGB of the six tones in `look.SKIN_TONES`, light to dark.
 TONES = np.array([[236, 203, 188], [226, 181, 156], [204, 155, 123], [178, 131, 95], [134, 90, 64], [82, 55, 43]], np.float32)
 EYES = np.array([[86, 128, 172], [92, 122, 72], [128, 138, 144], [136, 100, 54], [98, 60, 32], [54, 34, 24]], np.float32)
-HAIRS = np.array([[24, 21, 21], [48, 33, 25], [88, 58, 38], [146, 66, 30], [200, 162, 104], [136, 134, 132], [226, 223, 219]], np.float32)
+HAIRS = np.array(
+    [[24, 21, 21], [48, 33, 25], [88, 58, 38], [146, 66, 30], [200, 162, 104], [136, 134, 132], [226, 223, 219]], np.float32
+)
 LIP_COLOURS = {"pink lipstick": (208, 88, 116), "red lipstick": (178, 20, 34), "dark lipstick": (74, 18, 36)}
 EYE_SHADOWS = np.array([[110, 62, 132], [62, 92, 150], [120, 74, 52], [52, 112, 96], [70, 66, 72]], np.float32)
 MELANIN = np.array([0.45, 0.70, 0.95], np.float32)  # how density darkens red, green, blue
@@ -187,7 +189,7 @@ def _skin(look, atlas, rng, base, creature):
     redness = look.redness
     light = np.clip(1.25 - 0.17 * look.tone, 0.35, 1.2)  # blood shows less under dark skin
     haemoglobin += light * (
-        _bell(f["cheek"], 2.5) * (0.12 + 0.42 * redness) * (1 + 0.25 * flush)
+        _bell(f["cheek"], 2.5) * (0.08 + 0.36 * redness) * (1 + 0.25 * flush)
         + _bell(f["nose"], 1.25) * (0.1 + 0.42 * redness)
         + _bell(f["nose_wing"], 0.7) * 0.14
         + _ramp(f["ear"], 0.8) * 0.22
@@ -198,7 +200,9 @@ def _skin(look, atlas, rng, base, creature):
     below = 0.5 - 0.5 * f["lid_up"]
     melanin += socket * _bell(f["lid"], 0.85) * (0.65 + 0.6 * below)
     haemoglobin += 0.5 * socket * _bell(f["lid"], 0.6) * red
-    melanin -= 0.05 * _bell(f["bridge"], 0.8) + 0.04 * _ramp(p[:, 1] - 6.8, 2) * _ramp(f["front"] - 0.6, 0.4)  # forehead, bridge
+    melanin -= 0.05 * _bell(f["bridge"], 0.8) + 0.04 * _ramp(p[:, 1] - 6.8, 2) * _ramp(
+        f["front"] - 0.6, 0.4
+    )  # forehead, bridge
     melanin += 0.05 * _ramp(f["neck"], 3) + 0.35 * _bell(f["nostril"], 0.42) + 0.1 * _bell(f["nostril"], 0.9)
     hollow = _ramp(f["ear"] - 0.1, 0.3) * _ramp(8.35 - np.abs(p[:, 0]), 0.9)
     melanin += 0.3 * hollow
@@ -207,7 +211,9 @@ def _skin(look, atlas, rng, base, creature):
     fold = noise(p, 1.2, rng)
     lines = look.wrinkles * _bell(f["crease"], 0.1 + 0.05 * look.wrinkles) * np.clip(0.75 + 0.35 * fold, 0.1, 1.4)
     shallow = look.wrinkles * _bell(f["crease"], 0.5) * 0.08
-    crinkle = np.maximum(noise(p * [0.5, 1.6, 0.8], 0.22, rng), 0) * look.wrinkles**1.5 * 0.05  # fine horizontal lines of old skin
+    crinkle = (
+        np.maximum(noise(p * [0.5, 1.6, 0.8], 0.22, rng), 0) * look.wrinkles**1.5 * 0.05
+    )  # fine horizontal lines of old skin
     melanin += 0.34 * lines + shallow + crinkle
     haemoglobin += 0.2 * lines
     spots = _ramp(noise(p, 0.6, rng) - 2.3 + 0.3 * grain, 0.6) * look.wrinkles**2
@@ -215,9 +221,14 @@ def _skin(look, atlas, rng, base, creature):
 
     if look.freckles > 0:
         where = np.clip(_bell(f["cheek"], 3.0) + _bell(f["bridge"], 1.8) + 0.3 * _ramp(f["front"] - 0.3, 0.6), 0, 1)
-        dots = _ramp(noise(p, 0.3, rng) - 1.35 + 0.5 * (1 - where), 0.5) + 0.7 * _ramp(noise(p, 0.17, rng) - 1.45 + 0.5 * (1 - where), 0.5)
+        where = where * _ramp(-f["hairline"] - 1, 3)
+        dots = _ramp(noise(p, 0.3, rng) - 1.35 + 0.5 * (1 - where), 0.5) + 0.7 * _ramp(
+            noise(p, 0.17, rng) - 1.45 + 0.5 * (1 - where), 0.5
+        )
         melanin += 0.6 * look.freckles**0.5 * dots * where
-    for centre in p[_roots(atlas, (f["front"] > 0.1) * (atlas.part == SKIN), rng.poisson(1.5 if look.style == 0 else 0.3), rng)]:
+    for centre in p[
+        _roots(atlas, (f["front"] > 0.1) * (atlas.part == SKIN), rng.poisson(1.5 if look.style == 0 else 0.3), rng)
+    ]:
         melanin += rng.uniform(0.4, 0.9) * _ramp(rng.uniform(0.07, 0.16) - np.linalg.norm(p - centre, axis=-1), 0.08)
 
     density = melanin[:, None] * MELANIN + red * haemoglobin[:, None] * HAEMOGLOBIN
@@ -288,7 +299,9 @@ def _lashes(rgb, look, atlas, rng):
     _over(rgb, dark, (0.88 if liner else 0.72) * upper + (0.6 if liner else 0.28) * lower)
     roots = _roots(atlas, skin * (f["lid"] < 0.12) * (0.2 + 0.8 * (f["lid_up"] > 0.2)), 260, rng)
     outward = np.sign(p[roots, :1]) * np.clip(f["lid_along"][roots] - 0.35, -0.5, 0.9)[:, None]
-    tangent = outward * [1.0, 0, 0] + np.sign(f["lid_up"][roots])[:, None] * [0, 1.0, 0] + 0.15 * rng.normal(size=(len(roots), 3))
+    tangent = (
+        outward * [1.0, 0, 0] + np.sign(f["lid_up"][roots])[:, None] * [0, 1.0, 0] + 0.15 * rng.normal(size=(len(roots), 3))
+    )
     length = np.where(f["lid_up"][roots] > 0, 0.42, 0.16) * (1 + 0.4 * liner)
     alpha, _ = strokes(atlas, roots, tangent, length, 0.016, np.zeros(len(roots)), rng, 0.2)
     _over(rgb, dark, 0.8 * alpha * skin)
@@ -318,8 +331,8 @@ def _scalp(rgb, look, atlas, rng, hair):
         return
     edge = f["hairline"] + 0.35 * noise(p, 0.5, rng) + 0.3 * noise(p, 1.5, rng)
     if kind == "shaved":
-        stubble = np.clip(0.55 + 0.28 * noise(p, 0.1, rng) + 0.1 * noise(p, 0.4, rng), 0, 1)
-        _over(rgb, hair * 0.9, 0.62 * stubble * _ramp(edge - 0.4, 2.0))
+        stubble = np.clip(0.75 + 0.14 * noise(p, 0.1, rng) + 0.06 * noise(p, 0.5, rng), 0, 1)
+        _over(rgb, hair * 0.9, 0.6 * stubble * _ramp(edge - 0.4, 2.0))
         return
     inside = _ramp(edge - 0.3, 1.1)
     locks = noise(p, 0.5, rng)
@@ -344,8 +357,8 @@ def _beard(rgb, look, atlas, rng, hair):
     ragged = 0.22 * noise(p, 0.4, rng) + 0.2 * noise(p, 1.2, rng)
     if kind == "stubble":
         depth = np.maximum(f["beard"], f["moustache"]) + ragged
-        dots = np.clip(0.5 + 0.4 * noise(p, 0.09, rng) + 0.15 * noise(p, 0.5, rng), 0, 1)
-        _over(rgb, hair * 0.9, 0.42 * dots * _ramp(depth - 0.2, 1.3))
+        dots = np.clip(0.65 + 0.2 * noise(p, 0.09, rng) + 0.1 * noise(p, 0.5, rng), 0, 1)
+        _over(rgb, hair * 0.9, 0.46 * dots * _ramp(depth - 0.2, 1.3))
     else:
         depth = {"moustache": f["moustache"], "goatee": np.maximum(f["goatee"], f["moustache"])}.get(kind)
         depth = np.maximum(f["beard"], f["moustache"]) if depth is None else depth
@@ -390,7 +403,11 @@ def _rot(rgb, atlas, rng):
     wounds = _ramp(noise(p, 1.6, rng) + 0.4 * noise(p, 0.4, rng) - 1.5, 0.4) * (atlas.part == SKIN)
     _over(rgb, np.array([96, 34, 28]) * (1 + 0.15 * noise(p, 0.15, rng))[:, None], 0.8 * wounds)
     _over(rgb, (58, 62, 40), 0.4 * _ramp(noise(p, 2.4, rng) - 0.6, 0.8) * (atlas.part == SKIN))
-    drips = _ramp(-f["lip_up"] - 0.1, 0.4) * _ramp(0.9 - np.abs(p[:, 0]) + noise(p * [1, 0.15, 1], 0.4, rng), 0.5) * _bell(f["lip"], 1.6)
+    drips = (
+        _ramp(-f["lip_up"] - 0.1, 0.4)
+        * _ramp(0.9 - np.abs(p[:, 0]) + noise(p * [1, 0.15, 1], 0.4, rng), 0.5)
+        * _bell(f["lip"], 1.6)
+    )
     _over(rgb, (88, 14, 14), 0.75 * drips * (p[:, 2] > 6) * (atlas.part == SKIN))
 
 
@@ -428,7 +445,9 @@ def _material(rgb, style, atlas, rng, base):
         out *= np.exp(0.05 * noise(p, 1.2, rng) + 0.04 * noise(p * [1, 3, 1], 0.35, rng) + 0.03 * noise(p, 0.1, rng))[:, None]
     else:
         out *= np.exp(0.05 * noise(p * [0.4, 4, 0.4], 0.3, rng) + 0.03 * noise(p, 3.0, rng))[:, None]  # brushed
-        cuts = np.min([np.abs(np.abs(p[:, 0]) - 5.0), np.abs(p[:, 1] - 7.0), np.abs(p[:, 1] + 5.2), np.abs(p[:, 2] - 2.0)], axis=0)
+        cuts = np.min(
+            [np.abs(np.abs(p[:, 0]) - 5.0), np.abs(p[:, 1] - 7.0), np.abs(p[:, 1] + 5.2), np.abs(p[:, 2] - 2.0)], axis=0
+        )
         _over(out, (52, 54, 60), 0.8 * _ramp(0.09 - cuts, 0.06 + atlas.texel_cm) * (atlas.part == SKIN))
         bolts = np.linalg.norm(np.mod(p, 2.6) - 1.3, axis=-1)
         _over(out, (92, 96, 104), 0.7 * _ramp(0.22 - bolts, 0.1) * (cuts < 1.2) * (atlas.part == SKIN))

@@ -255,9 +255,8 @@ def train_expression(minutes, heads=24, count=800):
         points = part.points[row, picks].float() * STEP
         points = points + torch.randn(points.shape, generator=generator) * 0.5 / frames.MM_PER_UNIT
         weights = random_expressions(size, names, generator)
-        moved = torch.einsum(
-            "bnkcd,bnk,bc->bnd", offsets[part.triangle[row, picks].long()], part.bary[row, picks].float(), weights - canonical
-        )
+        corners = offsets[part.triangle[row, picks].long()]  # (B,N,3,57,3)
+        moved = torch.einsum("bnkcd,bnk,bc->bnd", corners, part.bary[row, picks].float(), weights - canonical)
         with torch.no_grad():
             code = identity.code(part.code[chosen])
             anchors = identity.net.anchors(code)
@@ -295,10 +294,8 @@ def export(folder):
     with torch.no_grad():
         codes = {name: expression.code(torch.tensor(coefficients(e, names))) for name, e in EXPRESSIONS.items()}
     half(codes, folder / "expressions.safetensors")
-    set_part(
-        folder, "identity", {"implementation": "nphm", "file": "identity.safetensors", "config": asdict(IDENTITY)}, **ABOUT
-    )
-    set_part(folder, "expression", {"implementation": "nphm", "file": "expression.safetensors", "config": asdict(EXPRESSION)})
+    for part, config, about in (("identity", IDENTITY, ABOUT), ("expression", EXPRESSION, {})):
+        set_part(folder, part, {"implementation": "nphm", "file": f"{part}.safetensors", "config": asdict(config)}, **about)
     set_part(folder, "expressions", {"file": "expressions.safetensors"})
     bases = {
         "identity_basis": identity.code.weight.detach(),  # (I,D)

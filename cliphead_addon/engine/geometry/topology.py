@@ -274,12 +274,12 @@ def _relax(vertices, faces, moving, rounds=4):
     return vertices
 
 
-def _handle_loop(vertices, faces, tries=3):
+def _handle_loop(vertices, faces):
     """A short simple loop that does not separate the surface, as ordered vertices.
 
     Tree and cotree: edges neither in a shortest-path tree from a root nor crossed by a spanning tree of the dual graph
-    close exactly two loops per handle (Erickson and Whittlesey 2005). The shortest is taken, and improved by starting
-    again from a vertex of its own.
+    close exactly two loops per handle (Erickson and Whittlesey 2005), shortest among those through the root. A handle's loops cross
+    each other, so the search goes on from places along the loops found from a first root, and along the shortest of those.
     """
     edges, side, count = edge_table(faces)
     V, F = len(vertices), len(faces)
@@ -290,27 +290,28 @@ def _handle_loop(vertices, faces, tries=3):
     first = np.concatenate([[0], np.cumsum(count)[:-1]])
     beside[:, 0] = order[first] // 3
     beside[count == 2, 1] = order[first[count == 2] + 1] // 3
-    root, best, best_length = int(edges[0, 0]), None, np.inf
-    for _ in range(tries):
+    beside.sort(axis=1)
+    dual_key = beside[:, 0].astype(np.int64) * (F + 1) + beside[:, 1]
+
+    def loops_through(root):
         distance, parent = dijkstra(graph, directed=False, indices=root, return_predecessors=True)
-        in_tree = (parent[edges[:, 0]] == edges[:, 1]) | (parent[edges[:, 1]] == edges[:, 0])
+        free = (parent[edges[:, 0]] != edges[:, 1]) & (parent[edges[:, 1]] != edges[:, 0])
         around = distance[edges].sum(axis=1) + length
         # The spanning tree takes the longest loops, so that the shortest are left over.
-        free = np.flatnonzero(~in_tree)
+        free = np.flatnonzero(free)
         free = free[np.argsort(-around[free], kind="stable")]
-        pair = np.sort(beside[free], axis=1)
-        _, rank = np.unique(pair[:, 0].astype(np.int64) * (F + 1) + pair[:, 1], return_index=True)
-        dual = csr_matrix((rank + 1.0, pair[rank].T), shape=(F + 1, F + 1))
+        rank = np.unique(dual_key[free], return_index=True)[1]
+        dual = csr_matrix((rank + 1.0, beside[free[rank]].T), shape=(F + 1, F + 1))
         crossed = free[minimum_spanning_tree(dual).data.astype(np.int64) - 1]
         loops = [_close(parent, a, b) for a, b in edges[np.setdiff1d(free, crossed)].tolist()]
-        lengths = [np.linalg.norm(vertices[loop] - vertices[np.roll(loop, 1)], axis=1).sum() for loop in loops]
-        if not loops or min(lengths) >= best_length:
-            break
-        best, best_length = loops[int(np.argmin(lengths))], min(lengths)
-        root = int(best[len(best) // 2])
-    if best is None:
-        raise SurfaceError("A handle of the surface could not be found. Try another seed or another resolution.")
-    return best
+        return [(np.linalg.norm(vertices[loop] - vertices[np.roll(loop, 1)], axis=1).sum(), loop) for loop in loops]
+
+    found = loops_through(int(edges[0, 0]))
+    for roots_per_loop in (6, 12):
+        loops = [loop for _, loop in found] if roots_per_loop == 6 else [min(found, key=lambda pair: pair[0])[1]]
+        roots = np.unique(np.concatenate([loop[:: max(1, len(loop) // roots_per_loop)] for loop in loops]))
+        found += [pair for root in roots for pair in loops_through(int(root))]
+    return min(found, key=lambda pair: pair[0])[1]
 
 
 def _close(parent, a, b):
@@ -321,7 +322,7 @@ def _close(parent, a, b):
         while parent[path[-1]] >= 0:
             path.append(int(parent[path[-1]]))
         paths.append(path)
-    one, other = paths
+    one, other = paths  # the edge's ends come first, the root last
     while len(one) > 1 and len(other) > 1 and one[-2] == other[-2]:
         one.pop()
         other.pop()

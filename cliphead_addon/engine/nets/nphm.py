@@ -189,9 +189,8 @@ class IdentityNet(nn.Module):
                     h = torch.addmm(first_bias.index_select(0, rows), h, weight[:, :3].T)
                 elif i == self.skip:
                     scaled = weight / math.sqrt(2)
-                    h = torch.addmm(skip_bias.index_select(0, rows), h, scaled[:, :start].T).addmm(
-                        x, scaled[:, start : start + 3].T
-                    )
+                    h = torch.addmm(skip_bias.index_select(0, rows), h, scaled[:, :start].T)
+                    h = h.addmm(x, scaled[:, start : start + 3].T)
                 else:
                     h = torch.addmm(layer.bias[slot], h, weight.T)
                 if i < c.layers:

@@ -133,23 +133,24 @@ class TextModel:
     def load(cls, part, folder=".", online=False, keep_image=False):
         """Load a pack's text part, or any model open_clip can build.
 
-        part: dict with either `folder` (architecture .json of open_clip's form, model.safetensors, vocabulary.txt.gz,
-        words.txt) or `architecture` (open_clip's name, "local-dir:..." or "hf-hub:...") and `weights` (a local file, or a
-        pretrained tag).
-        folder: what relative paths in `part` start from. online: whether a model hub may be asked.
-        keep_image: keep the image tower (for clip scores). Raises PackError.
+        part: dict with a `folder`, either ours (architecture .json of open_clip's form, model.safetensors, vocabulary.txt.gz,
+        words.txt) or one in open_clip's own layout (open_clip_config.json); or with an `architecture` of open_clip and its
+        weights as a local `file`, or as `weights`, a pretrained tag. folder: what relative paths in `part` start from.
+        online: whether a model hub may be asked. keep_image: keep the image tower (for clip scores). Raises PackError.
         """
-        folder = Path(folder)
+        folder, vocabulary = Path(folder), None
         try:
-            if "folder" in part:
-                model, tokenizer, vocabulary = _load_folder(folder / part["folder"])
+            if "folder" not in part:
+                model, tokenizer = _load_architecture(part, folder, online)
+            elif (folder / part["folder"] / "open_clip_config.json").is_file():
+                name = f"local-dir:{folder / part['folder']}"
+                model, tokenizer = open_clip.create_model(name, require_pretrained=True), open_clip.get_tokenizer(name)
             else:
-                model, tokenizer = _load_open_clip(part, folder, online)
-                vocabulary = None
+                model, tokenizer, vocabulary = _load_own(folder / part["folder"])
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise PackError(
                 f"The text model {part.get('folder') or part.get('architecture')} cannot be loaded: {error} "
-                "Check the pack's [parts.text], or reinstall the pack."
+                "Check the pack's [parts.text], or install the pack again."
             ) from error
         if not keep_image and hasattr(model, "visual"):
             del model.visual
@@ -163,7 +164,7 @@ class TextModel:
 
     @torch.no_grad()
     def encode_many(self, texts):
-        """Encode sentences as they are, unchecked. texts: B strings -> float32 tensors: embeddings (B,C), hidden states (B,T,D)."""
+        """Encode sentences as they are, unchecked. texts: B strings -> float32 tensors: (B,C) and hidden states (B,T,D)."""
         ids = self.tokenizer(list(texts))
         hidden = []
         tower = getattr(self.model, "text", self.model)
@@ -236,27 +237,28 @@ def _say_unknown(unknown, dropped):
     return sentences
 
 
-def _load_folder(folder):
+def _load_own(folder):
     """Our own small model: its architecture is handed to open_clip by name, through open_clip's configuration mechanism."""
     architectures = sorted(folder.glob("*.json"))
     if len(architectures) != 1:
-        raise PackError(f"{folder} should hold one architecture .json, but holds {len(architectures)}. Reinstall the pack.")
+        raise PackError(f"{folder} should hold one architecture .json, but holds {len(architectures)}. Install the pack again.")
     open_clip.add_model_config(architectures[0])
-    model = open_clip.create_model(architectures[0].stem, pretrained=str(folder / "model.safetensors"))
+    model = open_clip.create_model(architectures[0].stem, pretrained=str(folder / "model.safetensors"), require_pretrained=True)
     tokenizer = open_clip.SimpleTokenizer(bpe_path=str(folder / "vocabulary.txt.gz"), context_length=model.context_length)
     if tokenizer.vocab_size != model.vocab_size:
         raise PackError(
-            f"The text model has {model.vocab_size} tokens but its vocabulary {tokenizer.vocab_size}. Reinstall the pack."
+            f"The text model has {model.vocab_size} tokens but its vocabulary {tokenizer.vocab_size}. Install the pack again."
         )
     return model, tokenizer, Vocabulary((folder / "words.txt").read_text("utf-8").split())
 
 
-def _load_open_clip(part, folder, online):
+def _load_architecture(part, folder, online):
+    """A model of open_clip's by name, its weights from a file or, when allowed, from a hub."""
     architecture, weights = part["architecture"], part.get("weights")
-    if architecture.startswith("local-dir:"):
-        architecture = f"local-dir:{folder / architecture.removeprefix('local-dir:')}"
-    elif weights and (folder / weights).is_file():
-        weights = str(folder / weights)
+    if "file" in part:
+        weights = str(folder / part["file"])
+        if not Path(weights).is_file():
+            raise PackError(f"The text model's weights {weights} do not exist. Name the file that holds them.")
     elif not online:
         raise PackError(
             f"{architecture} with weights '{weights}' would have to be downloaded, and network access is off. "

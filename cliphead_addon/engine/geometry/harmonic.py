@@ -1,0 +1,97 @@
+"""Harmonic maps of disks: positive cotangent weights, one factorisation, any boundary values."""
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.linalg import splu
+
+from ..errors import UnwrapError
+
+LEAST_WEIGHT = 0.02  # of an edge's cotangent weight, 0.577 in an equilateral triangle
+
+
+def edge_weights(vertices, faces):
+    """Cotangent weight of every half-edge, from the triangle it belongs to.
+
+    vertices: (V,3), faces: (F,3) -> (F,3) float64: half the cotangent of the angle opposite the edge from corner i to i+1.
+    """
+    corner = np.asarray(vertices, np.float64)[faces]  # (F,3,3)
+    weights = np.empty(faces.shape)
+    for i in range(3):
+        a = corner[:, i] - corner[:, i - 1]
+        b = corner[:, (i + 1) % 3] - corner[:, i - 1]
+        area = np.linalg.norm(np.cross(a, b), axis=1)
+        weights[:, i] = 0.5 * np.einsum("ij,ij->i", a, b) / np.maximum(area, 1e-12 * np.einsum("ij,ij->i", a, a) + 1e-30)
+    return weights
+
+
+class HarmonicSolver:
+    """Factor the interior Laplacian once; solve for any boundary values afterwards.
+
+    Edge weights are cotangents raised to LEAST_WEIGHT. With positive weights on the mesh's own edges and a convex boundary
+    no triangle can flip (Tutte 1963, Floater 2003). An intrinsic Delaunay Laplacian has positive weights too, but on other
+    edges than the mesh's, so it cannot promise that for the mesh's own triangles.
+    """
+
+    def __init__(self, vertices, faces, boundary):
+        V = len(vertices)
+        start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+        half = edge_weights(vertices, faces).ravel()
+        graph = coo_matrix((half, (start, end)), shape=(V, V)).tocsr()
+        graph = graph + graph.T
+        graph.data = np.clip(graph.data, LEAST_WEIGHT, 1 / LEAST_WEIGHT)
+        self.boundary = np.asarray(boundary)
+        inner = np.ones(V, bool)
+        inner[self.boundary] = False
+        self.inner = np.flatnonzero(inner)
+        rows = graph[self.inner]
+        self.to_boundary = rows[:, self.boundary]
+        laplacian = -rows[:, self.inner]
+        laplacian.setdiag(np.asarray(rows.sum(axis=1)).ravel())
+        try:
+            self.factor = splu(
+                laplacian.tocsc(),
+                permc_spec="MMD_AT_PLUS_A",
+                diag_pivot_thresh=0.0,
+                options={"SymmetricMode": True},
+            )
+        except RuntimeError as error:
+            raise UnwrapError("Some vertices of the mesh are not connected to its boundary. Clean the mesh to one piece.") from error
+
+    def solve(self, values):
+        """Boundary values (B,C) -> (V,C) float64, harmonic inside."""
+        values = np.asarray(values, np.float64)
+        result = np.empty((len(self.inner) + len(self.boundary), values.shape[1]))
+        result[self.boundary] = values
+        result[self.inner] = self.factor.solve(self.to_boundary @ values)
+        return result
+
+
+def harmonic_uv(vertices, faces, boundary, boundary_uv):
+    """One-off form of HarmonicSolver. boundary: (B,), boundary_uv: (B,2) -> (V,2)"""
+    return HarmonicSolver(vertices, faces, boundary).solve(boundary_uv)
+
+
+def boundary_curve(position):
+    """Positions (N,) in [0,1) along a rounded square -> (N,2) in [-1,1]^2, counter-clockwise from the middle of the top.
+
+    The curve is x^2 + y^2 - ROUNDNESS x^2 y^2 = 1 (Fernandez-Guasti's squircle), by arc length. It fills more of a tile
+    than a circle and, unlike a square, is nowhere straight, so that no triangle with three boundary corners loses its area.
+    """
+    angle = np.linspace(0, 2 * np.pi, 16385)
+    curve = _squircle(angle)
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
+    return _squircle(np.interp(np.asarray(position) * length[-1], length, angle))
+
+
+ROUNDNESS = 0.8
+
+
+def inside_curve(points):
+    """Points (N,2) -> (N,) 1 at the centre of the boundary curve, 0 on it, smooth between."""
+    x, y = np.moveaxis(np.square(points), -1, 0)
+    return 1 - x - y + ROUNDNESS * x * y
+
+
+def _squircle(angle):
+    radius = np.sqrt(2 / (1 + np.sqrt(1 - ROUNDNESS * np.sin(2 * angle) ** 2)))
+    return np.stack([-radius * np.sin(angle), radius * np.cos(angle)], axis=-1)

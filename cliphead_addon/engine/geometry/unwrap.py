@@ -1,0 +1,332 @@
+"""Texture coordinates that mean the same place on every head."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.spatial import ConvexHull, cKDTree
+from scipy.special import erf
+
+from ..errors import UnwrapError
+from ..stages import UnwrappedHead
+from . import topology
+from .harmonic import HarmonicSolver, boundary_curve, inside_curve
+from .seam import cut_open, find_seam
+
+MARGIN = 0.02  # of the tile, left free around the island for padding
+FIXED_POINTS = 64  # of the boundary that the landmark warp must not move
+FADE = 0.12  # depth, in units of inside_curve, over which the warp dies out towards the boundary
+DAMPINGS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
+FRONT = 0.1  # of the nose tip's z: landmarks further in front outline the face
+FACE_REACH = 1.3  # the face reaches this much farther from its middle than its landmarks
+FACE_SHARE = 0.40  # of the island, wished for the mean head
+
+
+@dataclass(frozen=True)
+class UVLayout:
+    """What all heads of a pack share in UV space; coordinates in the square [-1,1]^2 before magnification."""
+
+    anchors: np.ndarray  # (K,2) mean place of each anchor after the harmonic map
+    used: np.ndarray  # (K,) bool, False for anchors at the cut, whose place is fixed or torn
+    seam_share: np.ndarray  # () share of the boundary curve that the two sides of the seam take
+    face: np.ndarray  # (P,2) convex outline of the face, counter-clockwise, after the harmonic map
+    centre: np.ndarray  # (2,) the face's centre, which magnification keeps
+    strength: np.ndarray  # () extra density at the centre, 0 = none
+    spread: np.ndarray  # () standard deviation of the magnified zone
+
+    def to_arrays(self):
+        """Name -> array, ready for a safetensors file."""
+        return {part.name: np.asarray(getattr(self, part.name)) for part in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """Inverse of `to_arrays`."""
+        return cls(**{part.name: np.asarray(arrays[part.name]) for part in fields(cls)})
+
+
+def unwrap(mesh, layout, alignment="landmarks"):
+    """Flatten a head into one island of the unit tile.
+
+    mesh: HeadMesh, flattened in its canonical pose, so that an expression does not change its UVs; layout: UVLayout;
+    alignment: "landmarks", or "paper" for the harmonic map alone. u = 0.5 is the face's midline, the head's own left is at
+    u > 0.5, v is up. Returns UnwrappedHead; its report tells flipped triangles (always 0), damping of the warp, angle and
+    area distortion and the face's share. Raises UnwrapError for a mesh that is no disk or folds even without a warp.
+    """
+    flat = _Flat.of(mesh, layout.seam_share)
+    plane, damping = flat.uv, 1.0
+    if alignment == "landmarks":
+        plane, damping = _aligned(flat, mesh, layout)
+    uv = _to_tile(plane)
+    flipped = _flipped(uv, flat.faces)
+    if flipped or not _simple(uv[flat.rim]):
+        raise UnwrapError(
+            f"{flipped} of {len(flat.faces)} triangles fold over in UV space. Try another resolution; needles in the mesh do this."
+        )
+    report = {
+        "flipped": flipped,
+        "damping": damping,
+        "face_share": _face_share(flat, layout, uv),
+        **distortion(mesh.canonical, mesh.faces, uv[flat.faces]),
+    }
+    seam = np.stack([flat.path[:-1], flat.path[1:]], axis=-1).astype(np.int32)
+    return UnwrappedHead(mesh, seam, flat.neck.astype(np.int32), uv[flat.faces], report)
+
+
+def fit_layout(heads, face_share=FACE_SHARE):
+    """The mean layout of some heads (HeadMesh with anchors in one order), symmetric about u = 0.5.
+
+    face_share: share of the island that the face shall have on the mean of these heads.
+    """
+    share = float(np.mean([_Flat.of(head, None).seam_share for head in heads]))
+    flats = [_Flat.of(head, share) for head in heads]
+    places = np.array([flat.locate(head.anchors) for flat, head in zip(flats, heads, strict=True)])  # (heads,K,2)
+    solid = np.mean([head.anchors for head in heads], axis=0)
+    partner = cKDTree(solid).query(solid * [-1, 1, 1])[1]
+    partner = np.where(partner[partner] == np.arange(len(partner)), partner, np.arange(len(partner)))
+    mean = np.median(places, axis=0)
+    mean = (mean + mean[partner] * [-1, 1]) / 2
+    steady = np.linalg.norm(places - mean, axis=-1).max(axis=0) < 0.25
+    used = (inside_curve(places).min(axis=0) > FADE) & steady & steady[partner]
+    return _magnified(flats, solid, mean, used, share, face_share)
+
+
+def distortion(vertices, faces, uv):
+    """How far a map is from keeping angles and areas.
+
+    vertices: (V,3), faces: (F,3), uv: (F,3,2) -> angle_distortion, mean absolute difference of corner angles in degrees,
+    and area_distortion, mean absolute log of the area ratio to the map's mean ratio; both weighted by area in space.
+    """
+    corner = np.asarray(vertices, np.float64)[faces]
+    flat = np.concatenate([np.asarray(uv, np.float64), np.zeros((*uv.shape[:2], 1))], axis=-1)
+    area, area_uv = (np.linalg.norm(np.cross(c[:, 1] - c[:, 0], c[:, 2] - c[:, 0]), axis=1) for c in (corner, flat))
+    weight = area / area.sum()
+    turned = np.abs(_angles(corner) - _angles(flat)).mean(axis=1)
+    scale = np.log(np.maximum(area_uv / area_uv.sum(), 1e-30) / np.maximum(weight, 1e-30))
+    return {
+        "angle_distortion": float(np.degrees(turned @ weight)),
+        "area_distortion": float(np.abs(scale) @ weight),
+    }
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """A cut head and its harmonic map."""
+
+    vertices: np.ndarray  # (V',3) of the cut mesh
+    faces: np.ndarray  # (F,3) over the cut mesh
+    rim: np.ndarray  # (B,) boundary of the cut mesh, from the crown down the head's right side
+    path: np.ndarray  # (P,) seam, vertices of the whole mesh
+    neck: np.ndarray  # (N,) neck loop, vertices of the whole mesh
+    seam_share: float
+    uv: np.ndarray  # (V',2) in [-1,1]^2
+
+    @classmethod
+    def of(cls, mesh, seam_share):
+        """Cut and flatten; seam_share None: as the lengths of seam and neck have it."""
+        vertices = np.asarray(mesh.canonical, np.float64)
+        neck = _neck(mesh.faces)
+        path = find_seam(vertices, mesh.faces, neck)
+        faces, source, rim = cut_open(mesh.faces, path)
+        vertices = vertices[source]
+        share, position = _positions(vertices[rim], len(path) - 1, seam_share)
+        uv = HarmonicSolver(vertices, faces, rim).solve(boundary_curve(position))
+        return cls(vertices, faces, rim, path, neck, share, uv)
+
+    def locate(self, points):
+        """Points (K,3) near the surface -> (K,2) plane coordinates of the surface points below them."""
+        points = np.asarray(points, np.float64)
+        nearest = cKDTree(self.vertices, balanced_tree=False, compact_nodes=False).query(points)[1]
+        near = np.zeros(len(self.vertices), bool)
+        near[nearest] = True
+        faces = self.faces[near[self.faces].any(axis=1)]
+        weights, distance = _closest(points, self.vertices[faces])
+        best = distance.argmin(axis=1)
+        return np.einsum("ki,kic->kc", weights[np.arange(len(points)), best], self.uv[faces[best]])
+
+
+def _neck(faces):
+    """The one boundary of a disk; UnwrapError if the faces are no disk."""
+    _, _, count = topology.edge_table(faces)
+    loops = topology.boundary_loops(faces) if count.max() <= 2 else []
+    if len(loops) != 1 or topology.euler(faces) != 1:
+        raise UnwrapError(
+            f"The mesh is no disk: {len(loops)} boundaries, V - E + F = {topology.euler(faces)}, "
+            f"{int((count > 2).sum())} edges with more than two faces. Only the neck may be open; clean the mesh first."
+        )
+    return loops[0]
+
+
+def _positions(rim, seam_edges, seam_share):
+    """Rim points (B,3) from the crown round to the crown -> the seam's share and positions (B,) in [0,1) on the curve.
+
+    Seam and neck are spaced by edge length, each within its own share, so the two sides of the seam lie opposite each other.
+    """
+    length = np.linalg.norm(np.roll(rim, -1, axis=0) - rim, axis=1)
+    length = np.maximum(length, 1e-6 * length.mean())
+    total = np.array([length[:seam_edges].sum(), length[seam_edges:-seam_edges].sum(), length[-seam_edges:].sum()])
+    share = float((total[0] + total[2]) / total.sum()) if seam_share is None else float(seam_share)
+    scale = np.array([share / 2, 1 - share, share / 2]) / total
+    part = np.repeat([0, 1, 2], [seam_edges, len(rim) - 2 * seam_edges, seam_edges])
+    return share, np.concatenate([[0], np.cumsum(length * scale[part])[:-1]])
+
+
+def _aligned(flat, mesh, layout):
+    """Warp the landmarks to their places, then magnify the face; (plane coordinates (V',2), damping)."""
+    if len(mesh.anchors) != len(layout.anchors):
+        raise UnwrapError(
+            f"The head has {len(mesh.anchors)} anchors, the layout {len(layout.anchors)}. Use the layout of the head's own pack."
+        )
+    places = flat.locate(mesh.anchors)
+    used = layout.used & (inside_curve(places) > 0.2 * FADE)
+    shift = thin_plate(flat.uv, places[used], layout.anchors[used]) * _fade(flat.uv)[:, None]
+    for damping in DAMPINGS:
+        plane = magnify(flat.uv + damping * shift, layout)
+        if not _flipped(_to_tile(plane), flat.faces):
+            break
+    return plane, damping
+
+
+def thin_plate(points, sources, targets):
+    """Displacements (N,2) at points (N,2) of the thin-plate spline that carries sources (K,2) to targets (K,2).
+
+    Points spread over the boundary curve stay where they are.
+    """
+    rim = boundary_curve(np.arange(FIXED_POINTS) / FIXED_POINTS)
+    knots = np.concatenate([sources, rim])
+    shifts = np.concatenate([targets - sources, np.zeros_like(rim)])
+    K = len(knots)
+    system = np.zeros((K + 3, K + 3))
+    system[:K, :K] = _thin_plate_kernel(knots, knots)
+    system[:K, K:] = np.concatenate([np.ones((K, 1)), knots], axis=1)
+    system[K:, :K] = system[:K, K:].T
+    # Two anchors at one place would make the system singular; a trace of smoothing settles on their mean.
+    system[np.arange(K), np.arange(K)] += 1e-6
+    weights = np.linalg.solve(system, np.concatenate([shifts, np.zeros((3, 2))]))
+    result = np.empty_like(points)
+    for start in range(0, len(points), 16384):
+        part = points[start : start + 16384]
+        result[start : start + 16384] = _thin_plate_kernel(part, knots) @ weights[:K] + weights[K] + part @ weights[K + 1 :]
+    return result
+
+
+def _thin_plate_kernel(points, knots):
+    """r^2 log r^2 between points (N,2) and knots (K,2), (N,K)."""
+    square = np.square(points[:, None, 0] - knots[:, 0]) + np.square(points[:, None, 1] - knots[:, 1])
+    return square * np.log(np.maximum(square, 1e-30))
+
+
+def _fade(points):
+    """1 inside, smoothly 0 at the boundary: the spline is small there but not nothing."""
+    t = np.clip(inside_curve(points) / FADE, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def magnify(points, layout):
+    """Points (N,2) of [-1,1]^2 -> (N,2), each axis by its own monotone map, steepest at the face's centre; +-1 stay."""
+    centre, spread, strength = layout.centre, float(layout.spread), float(layout.strength)
+
+    def raw(x):
+        return x + strength * spread * np.sqrt(np.pi / 2) * erf((x - centre) / (np.sqrt(2) * spread))
+
+    low, high = raw(np.full(2, -1.0)), raw(np.full(2, 1.0))
+    return 2 * (raw(points) - low) / (high - low) - 1
+
+
+def _magnified(flats, solid, mean, used, share, face_share):
+    """The layout with the weakest magnification that gives the face its share."""
+    front = mean[used & (solid[:, 2] > FRONT * solid[:, 2].max())]
+    face = front[ConvexHull(front).vertices]
+    face = face.mean(axis=0) + FACE_REACH * (face - face.mean(axis=0))
+    centre = np.array([0.0, (face[:, 1].min() + face[:, 1].max()) / 2])
+    spread = float(np.ptp(face, axis=0).max() / 2)
+    weak, strong = 0.0, 40.0
+    for _ in range(24):
+        strength = (weak + strong) / 2
+        layout = UVLayout(mean, used, np.array(share), face, centre, np.array(strength), np.array(spread))
+        island = _polygon_area(magnify(boundary_curve(np.arange(512) / 512), layout))
+        if _polygon_area(magnify(_dense(face), layout)) < face_share * island:
+            weak = strength
+        else:
+            strong = strength
+    return layout
+
+
+def _face_share(flat, layout, uv):
+    """Share of the island's area taken by the triangles on the face: those whose harmonic place lies in its outline."""
+    middle = flat.uv[flat.faces].mean(axis=1)
+    corner = layout.face
+    edge = np.roll(corner, -1, axis=0) - corner
+    on_face = (_cross(edge, middle[:, None] - corner) > 0).all(axis=1)  # the outline is convex
+    area = _signed_areas(uv[flat.faces].astype(np.float64))
+    return float(area[on_face].sum() / area.sum())
+
+
+def _dense(polygon, count=32):
+    """A polygon (P,2) with `count` points per side."""
+    t = np.arange(count)[:, None] / count
+    return np.concatenate([a + t * (b - a) for a, b in zip(polygon, np.roll(polygon, -1, axis=0), strict=True)])
+
+
+def _to_tile(plane):
+    """[-1,1]^2 -> the unit tile less its margin, float32 as it is stored."""
+    return (0.5 + (0.5 - MARGIN) * plane).astype(np.float32)
+
+
+def _flipped(uv, faces):
+    """How many triangles of the stored coordinates (V',2) float32 have no positive area, decided exactly.
+
+    Between MARGIN and 1 a float32 is a whole multiple of 2^-30, so the products below are exact integers.
+    """
+    a, b, c = np.moveaxis(np.rint(uv.astype(np.float64) * 2.0**30).astype(np.int64)[faces], 1, 0)
+    return int((_cross(b - a, c - a) <= 0).sum())
+
+
+def _simple(rim):
+    """Whether a closed curve (B,2) is two chains over u, from its leftmost to its rightmost point, one above the other.
+
+    Together with positive areas everywhere this makes the map of a disk one to one.
+    """
+    rim = np.roll(rim.astype(np.float64), -int(rim[:, 0].argmin()), axis=0)
+    right = int(rim[:, 0].argmax())
+    below, above = rim[: right + 1], np.concatenate([rim[right:], rim[:1]])[::-1]
+    if (np.diff(below[:, 0]) < 0).any() or (np.diff(above[:, 0]) < 0).any():
+        return False
+    u = np.unique(rim[:, 0])[1:-1]
+    return bool((np.interp(u, *below.T) < np.interp(u, *above.T)).all())
+
+
+def _cross(a, b):
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def _signed_areas(corner):
+    """(F,3,2) -> (F,)"""
+    return 0.5 * _cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+
+
+def _polygon_area(polygon):
+    return 0.5 * _cross(polygon, np.roll(polygon, -1, axis=0)).sum()
+
+
+def _angles(corner):
+    """Angles (F,3) of triangles (F,3,3), radians."""
+    out = []
+    for i in range(3):
+        a, b = corner[:, (i + 1) % 3] - corner[:, i], corner[:, i - 1] - corner[:, i]
+        out.append(np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), np.einsum("ij,ij->i", a, b)))
+    return np.stack(out, axis=-1)
+
+
+def _closest(points, corner):
+    """Points (K,3), triangles (M,3,3) -> barycentric weights (K,M,3) of the nearest place on each and its distance (K,M).
+
+    Exact where the point projects into the triangle; beyond an edge the weights are clamped, which is near enough.
+    """
+    a, ab, ac = corner[:, 0], corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
+    offset = points[:, None] - a
+    d00, d01, d11 = (np.einsum("mi,mi->m", x, y) for x, y in ((ab, ab), (ab, ac), (ac, ac)))
+    d20, d21 = np.einsum("kmi,mi->km", offset, ab), np.einsum("kmi,mi->km", offset, ac)
+    whole = np.maximum(d00 * d11 - d01 * d01, 1e-30)
+    v, w = (d11 * d20 - d01 * d21) / whole, (d00 * d21 - d01 * d20) / whole
+    weights = np.maximum(np.stack([1 - v - w, v, w], axis=-1), 0)
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights, np.linalg.norm(np.einsum("kmi,mic->kmc", weights, corner) - points[:, None], axis=-1)

@@ -1,0 +1,53 @@
+"""A pack's parts, loaded: everything that `pipeline.generate` needs."""
+
+from dataclasses import dataclass
+
+import torch
+
+from .errors import ClipHeadError
+from .geometry.unwrap import UVLayout
+from .head import HeadModel
+from .nets.mapping import Mappers
+from .nets.text import TextModel
+from .nets.texture import TextureModel
+from .nets.upscale import Upscaler
+from .packs import Pack, open_pack
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Models:
+    """The parts of one pack, on one device."""
+
+    pack: Pack
+    text: TextModel
+    mappers: Mappers
+    head: HeadModel
+    layout: UVLayout
+    texture: TextureModel
+
+
+def load_models(pack="starter", device="auto"):
+    """Opens a pack (a folder, or a bundled pack's name) and loads every part. Raises PackError and ClipHeadError."""
+    pack, device = open_pack(pack), choose_device(device)
+    upscaler = Upscaler.load(pack.part("upscaler")["file"], device) if "upscaler" in pack.parts else None
+    return Models(
+        pack=pack,
+        text=TextModel.load(pack.part("text")),
+        mappers=Mappers.load(pack),
+        head=HeadModel.load(pack, device),
+        layout=UVLayout.from_arrays(pack.tensors(pack.part("layout")["file"])),
+        texture=TextureModel.load(pack.part("texture")["folder"], upscaler, device),
+    )
+
+
+def choose_device(name):
+    """'auto' -> the fastest device torch sees; any other name is checked. Raises ClipHeadError."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if available[device])
+    if not available.get(name):
+        found = ", ".join(device for device, there in available.items() if there)
+        raise ClipHeadError(f"Device '{name}' is not available; torch sees {found}. Choose one of these, or 'auto'.", "DEVICE")
+    return name

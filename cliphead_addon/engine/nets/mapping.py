@@ -1,0 +1,114 @@
+"""From a sentence's embedding to head codes: two small networks, and the spread of heads that one sentence leaves open.
+
+The identity network gives a mean and a deviation for each of D shape parameters y that are independent of one another (a fixed
+linear mix of the studio's whitened parameters, learnt with the network), so what a sentence does not mention keeps the
+population's spread and its correlations. Codes are linear in y. Compare the mapping networks of CLIP-Head (section 3.2).
+
+Letters: C embedding, D shape parameters, W weights of expression shapes, I and X latent widths.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..errors import PackError
+from ..stages import HeadCode
+
+REACH = 2.5  # deviations; draws beyond are brought back, because heads out there look broken
+LOG_DEVIATION = (-4.0, 0.7)
+
+
+class Mapper(nn.Module):
+    """Three linear layers. embedding (B,C) unit length -> (B,out)."""
+
+    def __init__(self, inputs, outputs, hidden=384, dropout=0.0):
+        super().__init__()
+        self.scale = math.sqrt(inputs)  # unit length -> entries of unit size
+        self.dropout = dropout
+        self.layers = nn.ModuleList([nn.Linear(inputs, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, outputs)])
+
+    def forward(self, embedding):
+        x = embedding * self.scale  # (B,C)
+        for layer in self.layers[:-1]:
+            x = F.dropout(F.gelu(layer(x)), self.dropout, self.training)  # (B,hidden)
+        return self.layers[-1](x)
+
+    @classmethod
+    def from_arrays(cls, arrays, prefix):
+        """Arrays named `prefix`layers.0.weight and so on -> a Mapper of their widths."""
+        state = {
+            name.removeprefix(prefix): torch.from_numpy(array) for name, array in arrays.items() if name.startswith(prefix)
+        }
+        hidden, inputs = state["layers.0.weight"].shape
+        mapper = cls(inputs, state["layers.2.weight"].shape[0], hidden)
+        mapper.load_state_dict(state)
+        return mapper.eval().requires_grad_(False)
+
+
+def split(output):
+    """Identity network output (B,2D) -> mean (B,D), log deviation (B,D)."""
+    mean, log_deviation = output.chunk(2, dim=-1)
+    low, high = LOG_DEVIATION
+    return mean, low + (high - low) * torch.sigmoid(log_deviation)
+
+
+class Mappers:
+    """Both mapping networks with the linear maps from their parameters to codes.
+
+    arrays: `identity.*`, identity_basis (I,D), identity_mean (I,), `expression.*`, expression_basis (X,W),
+    expression_mean (X,), neutral (X,), all float32. Raises PackError on missing or unfitting arrays.
+    """
+
+    def __init__(self, arrays):
+        try:
+            self._identity = Mapper.from_arrays(arrays, "identity.")
+            self._expression = Mapper.from_arrays(arrays, "expression.")
+            self.identity_basis, self.identity_mean = arrays["identity_basis"], arrays["identity_mean"]
+            self.expression_basis, self.expression_mean = arrays["expression_basis"], arrays["expression_mean"]
+            self.neutral = arrays["neutral"]
+            widths = (self._identity.layers[-1].out_features // 2, self._expression.layers[-1].out_features)
+            if widths != (self.identity_basis.shape[1], self.expression_basis.shape[1]):
+                raise ValueError(f"networks give {widths} parameters, the linear maps take others")
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise PackError(f"The mapping networks are damaged ({error}). Install the pack again.") from error
+        self.embedding_width = self._identity.layers[0].in_features
+
+    @classmethod
+    def load(cls, pack):
+        """The mappers part of a pack. Raises PackError."""
+        return cls(pack.tensors(pack.part("mappers")["file"]))
+
+    def map(self, embedding, prompt, expression=None):
+        """A sentence's embedding to a head's codes.
+
+        embedding: (C,) unit length, prompt: Prompt, expression: (X,) code that replaces the sentence's own, or None
+        -> HeadCode. The same seed draws the same head on every machine. Raises PackError if the embedding has another width.
+        """
+        mean, deviation = self.shape(embedding)
+        noise = np.random.Generator(np.random.PCG64(prompt.seed)).standard_normal(len(mean))
+        y = mean + prompt.variation * deviation * np.clip(noise, -REACH, REACH)
+        identity = self.identity_basis @ y + self.identity_mean
+        expression = self.expression(embedding) if expression is None else expression
+        expression = self.neutral + prompt.expression_strength * (expression - self.neutral)
+        return HeadCode(identity.astype(np.float32), expression.astype(np.float32))
+
+    def shape(self, embedding):
+        """Mean and deviation of the shape parameters: embedding (C,) -> (D,), (D,)."""
+        mean, log_deviation = split(self._identity(self._checked(embedding)))
+        return mean[0].numpy().astype(np.float64), log_deviation[0].exp().numpy().astype(np.float64)
+
+    def expression(self, embedding):
+        """Expression code: embedding (C,) -> (X,) float32."""
+        weights = self._expression(self._checked(embedding))[0].numpy()
+        return (self.expression_basis @ weights + self.expression_mean).astype(np.float32)
+
+    def _checked(self, embedding):
+        if embedding.shape != (self.embedding_width,):
+            raise PackError(
+                f"The text model gives {embedding.shape[-1]} numbers, the mapping networks take {self.embedding_width}: they "
+                "belong to another text model. Train them for this one: python -m tools.train.mappers --help"
+            )
+        return torch.from_numpy(np.asarray(embedding, np.float32))[None]

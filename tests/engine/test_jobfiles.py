@@ -1,0 +1,76 @@
+"""A head goes through its folder unchanged, and a damaged folder is refused."""
+
+import json
+
+import fake_engine
+import numpy as np
+import pytest
+
+from cliphead_addon.engine.jobfiles import JobFilesError, load_head, save_head
+from cliphead_addon.engine.settings import Settings
+from cliphead_addon.engine.stages import Prompt
+
+
+@pytest.fixture
+def head():
+    return fake_engine.generate(
+        Prompt("flibber \N{GRINNING FACE}"), None, Settings(shape_keys=("smile", "wink left")), print_nothing
+    )
+
+
+@pytest.fixture
+def folder(head, tmp_path):
+    save_head(head, tmp_path / "job")
+    return tmp_path / "job"
+
+
+def print_nothing(_stage, _fraction):
+    pass
+
+
+def test_a_head_comes_back_as_it_went(head, folder):
+    saved = load_head(folder)
+    for name in ("vertices", "faces", "canonical", "normals", "anchors"):
+        np.testing.assert_array_equal(getattr(saved.unwrapped.mesh, name), getattr(head.unwrapped.mesh, name))
+    for name in ("seam", "boundary", "uv"):
+        np.testing.assert_array_equal(getattr(saved.unwrapped, name), getattr(head.unwrapped, name))
+    assert list(saved.unwrapped.mesh.displacements) == ["smile", "wink left"]
+    np.testing.assert_array_equal(saved.unwrapped.mesh.displacements["smile"], head.unwrapped.mesh.displacements["smile"])
+    assert saved.recipe == json.loads(json.dumps(head.recipe))
+    assert saved.warnings == head.warnings and saved.timings == head.timings
+    assert saved.unwrapped.mesh.report == {"evaluations": 12345}
+
+
+def test_images_are_lossless(head, folder):
+    from PIL import Image
+
+    with Image.open(load_head(folder).images["albedo"]) as image:
+        np.testing.assert_array_equal(np.asarray(image), head.textures.albedo)
+
+
+@pytest.mark.parametrize("name", ["head.json", "faces.npy", "albedo.png", "displacements.npy"])
+def test_a_missing_file_is_refused(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(JobFilesError, match="Generate it again"):
+        load_head(folder)
+
+
+@pytest.mark.parametrize(
+    "name, damage",
+    [
+        ("faces", lambda faces: faces + 100_000),
+        ("faces", lambda faces: -faces),
+        ("faces", lambda faces: faces.astype(np.float32)),
+        ("faces", lambda faces: faces[:0]),
+        ("uv", lambda uv: uv[1:]),
+        ("vertices", lambda vertices: vertices * np.nan),
+        ("seam", lambda seam: seam + 100_000),
+        ("boundary", lambda boundary: boundary[:0]),
+        ("normals", lambda normals: np.array([{}], object)),  # a pickle
+    ],
+)
+def test_damaged_arrays_are_refused(folder, name, damage):
+    path = folder / f"{name}.npy"
+    np.save(path, damage(np.load(path)), allow_pickle=True)
+    with pytest.raises(JobFilesError, match="Generate it again"):
+        load_head(folder)

@@ -1,0 +1,308 @@
+"""Train the starter pack's text tower on captions and the parameters they speak of.
+
+$ python -m tools.train.text --minutes 9                 # resumes from runs/text; one thread is fastest
+$ python -m tools.train.text --minutes 0                 # measure the last checkpoint and write the pack again
+
+The tower is CLIP's, in open_clip's classes. It learns by CLIP's symmetric contrastive loss against a small encoder of the
+parameters, and by telling what the sentence says (which topics, and their values); the encoder and those heads are thrown
+away afterwards. The image tower is trained against the finished text tower by tools.train.image_tower.
+"""
+
+import argparse
+import collections
+import gzip
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional as F
+
+from cliphead_addon.engine.nets.text import normalise
+from cliphead_addon.engine.packs import set_part
+from tools.studio import captions
+from tools.studio.expressions import EXPRESSIONS
+from tools.studio.look import random_look
+from tools.studio.people import Population
+
+import open_clip  # isort: skip  after nets.text, which makes it importable beside any torchvision
+
+RUN = Path("runs/text")
+ARCHITECTURE = {
+    "embed_dim": 128,
+    "vision_cfg": {"image_size": 64, "layers": 4, "width": 128, "head_width": 32, "patch_size": 8},
+    "text_cfg": {"context_length": 77, "vocab_size": 0, "width": 128, "heads": 4, "layers": 3},
+}
+NAME = "cliphead-small"
+MERGES = 3000  # at most; fewer once every word is one token
+HELD_OUT = 10**5  # seeds from here on are never trained on
+MOUTHS = "smile|laugh|pout|kiss|puffed cheeks|mouth open|jaw left|jaw right|lips pressed|smirk|sneer".split("|")
+EYES = "eyes closed|wink left|wink right|raised brows|squint".split("|")
+
+
+class Crowd:
+    """People with their measures, kept in one file so that they are measured once."""
+
+    def __init__(self, seeds, path):
+        self.population = Population()
+        self.people = [self.population.person(seed) for seed in seeds]
+        if path.is_file() and np.load(path)["seeds"].tolist() == list(seeds):
+            self.measures = np.load(path)["measures"]
+        else:
+            rows = [list(self._measure(person)) for person in self.people]
+            self.measures = np.array(rows, np.float32)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(path, seeds=np.array(seeds), measures=self.measures)
+
+    def _measure(self, person):
+        z = self.population.attributes(self.population.vertices(person))
+        return (z[name] for name in captions.MEASURES)
+
+    def draw(self, rng):
+        """A random head: -> index of the person, measures by name, look, expression weights by name."""
+        i = int(rng.integers(len(self.people)))
+        look = random_look(rng, self.people[i])
+        return i, dict(zip(captions.MEASURES, self.measures[i].tolist(), strict=True)), look, random_expression(rng)
+
+    def example(self, rng):
+        """-> (index, sentence as the text model reads it, parameters (P,), mask of what the sentence speaks of (P,))."""
+        i, measures, look, expression = self.draw(rng)
+        text, mentioned = captions.describe(self.people[i], measures, look, expression, rng)
+        row = captions.parameters(self.people[i], measures, look, expression)
+        return i, normalise(text), row, captions.mask(mentioned)
+
+
+def random_expression(rng):
+    """Mostly one named expression at some strength, often neutral, now and then a mouth with eyes."""
+    if rng.random() < 0.3:
+        return {"neutral": 1.0}
+    weight = float(rng.choice([0.55, 1.0, 1.0, 1.0, 1.0, 1.2]))
+    if rng.random() < 0.1:
+        return {str(rng.choice(MOUTHS)): 1.0, str(rng.choice(EYES)): 1.0}
+    return {str(rng.choice(list(EXPRESSIONS))): weight}
+
+
+def learn_vocabulary(texts, merges=MERGES):
+    """Byte-pair merges (Sennrich et al. 2016) and the word list of a body of sentences.
+
+    texts: normalised sentences -> (list of (left, right) pairs, sorted words seen at least twice)
+    """
+    counts = collections.Counter(word for text in texts for word in text.split())
+    words = sorted(word for word, count in counts.items() if count > 1 and word != ",")
+    spelled = {word: [*word[:-1], word[-1] + "</w>"] for word in words}
+    learnt = []
+    while len(learnt) < merges:
+        pairs = collections.Counter()
+        for word, parts in spelled.items():
+            for pair in zip(parts, parts[1:], strict=False):
+                pairs[pair] += counts[word] ** 0.5
+        if not pairs:
+            break
+        best = max(pairs, key=lambda pair: (pairs[pair], pair))
+        learnt.append(best)
+        spelled = {word: _merge(parts, best) for word, parts in spelled.items()}
+    return learnt, words
+
+
+def _merge(parts, pair):
+    if pair[0] not in parts:
+        return parts
+    merged, i = [], 0
+    while i < len(parts):
+        both = tuple(parts[i : i + 2]) == pair
+        merged.append(parts[i] + parts[i + 1] if both else parts[i])
+        i += 1 + both
+    return merged
+
+
+def write_vocabulary(folder, merges, words):
+    """vocabulary.txt.gz for open_clip's SimpleTokenizer and words.txt, both without a time stamp."""
+    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+    (folder / "vocabulary.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode(), mtime=0))
+    (folder / "words.txt").write_text("\n".join(words) + "\n", "utf-8")
+
+
+class Speller:
+    """The tokenizer with a memory of words: the same ids, much faster on sentences that share words."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer, self.known = tokenizer, {}
+
+    def __call__(self, text):
+        ids = []
+        for word in text.split():
+            if word not in self.known:
+                self.known[word] = self.tokenizer.encode(word)
+            ids += self.known[word]
+        return [self.tokenizer.sot_token_id, *ids[: self.tokenizer.context_length - 2], self.tokenizer.eot_token_id]
+
+
+def encode(model, sentences, chunks=6):
+    """Token lists -> (B,C) text features, not normalised. Sorted by length, because most sentences are short."""
+    order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
+    parts = []
+    for chunk in np.array_split(order, min(chunks, len(order))):
+        length = len(sentences[chunk[-1]])
+        ids = torch.tensor([sentences[i] + [0] * (length - len(sentences[i])) for i in chunk])
+        x = model.token_embedding(ids) + model.positional_embedding[:length]
+        x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
+        parts.append(x[torch.arange(len(ids)), ids.argmax(-1)] @ model.text_projection)
+    back = torch.empty(len(order), dtype=torch.long)
+    back[order] = torch.arange(len(order))
+    return torch.cat(parts)[back]
+
+
+class Teacher(nn.Module):
+    """What is thrown away after training: an encoder of the parameters, and heads that read a sentence back."""
+
+    def __init__(self, width=ARCHITECTURE["embed_dim"], hidden=256):
+        super().__init__()
+        parameters = captions.PARAMETERS
+        self.parameters_in = nn.Sequential(nn.Linear(parameters, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.values = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, parameters))
+        self.topics = nn.Linear(width, parameters)
+        self.scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
+
+    def losses(self, features, rows, masks):
+        """features (B,C), parameters (B,P), what is spoken of (B,P) -> contrastive, values and topics losses."""
+        text = F.normalize(features, dim=-1)
+        heads = F.normalize(self.parameters_in(rows), dim=-1)
+        logits = self.scale.clamp(max=np.log(100)).exp() * text @ heads.T
+        target = torch.arange(len(text))
+        contrast = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+        values = ((self.values(text * 8) - rows).square() * masks).sum() / masks.sum()
+        topics = F.binary_cross_entropy_with_logits(self.topics(text * 8), masks)
+        return contrast, values, topics
+
+
+def batch(crowd, spell, rng, size):
+    index, texts, rows, masks = zip(*(crowd.example(rng) for _ in range(size)), strict=True)
+    tensors = (torch.from_numpy(np.stack(x).astype(np.float32)) for x in (rows, masks))
+    return np.array(index), [spell(text) for text in texts], *tensors
+
+
+@torch.no_grad()
+def measure(model, teacher, crowd, spell, pairs=500, sentences=3000):
+    """Held-out retrieval and, per topic, how often the value read back from the sentence is on the right side."""
+    rng = np.random.default_rng(1)
+    _, tokens, rows, masks = batch(crowd, spell, rng, sentences)
+    text = F.normalize(encode(model, tokens, 24), dim=-1)
+    heads = F.normalize(teacher.parameters_in(rows[:pairs]), dim=-1)
+    rank = (text[:pairs] @ heads.T).argsort(descending=True).eq(torch.arange(pairs)[:, None]).float().argmax(1)
+    report = {"top-1": float((rank == 0).float().mean()), "top-5": float((rank < 5).float().mean())}
+    values = teacher.values(text * 8)
+    for topic, where in captions.SLICES.items():
+        said = masks[:, where.start] > 0
+        if said.sum() < 5:
+            continue
+        truth, read = rows[said, where], values[said, where]
+        if captions.LAYOUT[topic] > 1:
+            right = truth.argmax(1) == read.argmax(1)
+        else:
+            middle = rows[:, where].median()
+            right = (truth > middle) == (read > middle)
+        report[topic] = float(right.float().mean())
+    return report
+
+
+def write_pack(model, pack):
+    """Weights in half precision, and the pack's entry."""
+    tensors = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, pack / "text/model.safetensors")
+    set_part(pack, "text", {"implementation": "open_clip", "folder": "text"})
+
+
+def start_folder(folder, crowd, sentences=60_000):
+    """Learn the vocabulary and write the architecture once; later runs keep them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    architecture = folder / f"{NAME}.json"
+    if not architecture.is_file():
+        rng = np.random.default_rng(0)
+        merges, words = learn_vocabulary([crowd.example(rng)[1] for _ in range(sentences)])
+        write_vocabulary(folder, merges, words)
+        size = open_clip.SimpleTokenizer(bpe_path=str(folder / "vocabulary.txt.gz")).vocab_size
+        config = {**ARCHITECTURE, "text_cfg": {**ARCHITECTURE["text_cfg"], "vocab_size": size}}
+        architecture.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+        print(f"vocabulary: {len(words)} words, {len(merges)} merges, {size} tokens", flush=True)
+    return architecture
+
+
+def save(path, model, teacher, optimiser, steps, spent):
+    state = {"model": model.state_dict(), "teacher": teacher.state_dict(), "optimiser": optimiser.state_dict()}
+    torch.save(state | {"steps": steps, "spent": spent}, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=9, help="in all, earlier runs counted")
+    parser.add_argument("--out", type=Path, default=RUN)
+    parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
+    parser.add_argument("--people", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--threads", type=int, default=1, help="one is fastest while other trainings run")
+    parser.add_argument("--restart", action="store_true", help="learn the vocabulary and the weights anew")
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    torch.set_num_threads(options.threads)
+
+    crowd = Crowd(range(options.people), options.out / "people.npz")
+    held_out = Crowd(range(HELD_OUT, HELD_OUT + 800), options.out / "held_out.npz")
+    if options.restart:
+        for path in (options.pack / f"text/{NAME}.json", options.out / "last.pt"):
+            path.unlink(missing_ok=True)
+    open_clip.add_model_config(start_folder(options.pack / "text", crowd))
+    model = open_clip.create_model(NAME)
+    tokenizer = open_clip.SimpleTokenizer(
+        bpe_path=str(options.pack / "text/vocabulary.txt.gz"), context_length=model.context_length
+    )
+    spell, teacher = Speller(tokenizer), Teacher()
+    learnt = [p for name, p in model.named_parameters() if not name.startswith("visual") and name != "logit_scale"]
+    optimiser = torch.optim.AdamW([*learnt, *teacher.parameters()], options.rate, betas=(0.9, 0.98), weight_decay=0.02)
+    steps, spent, last = 0, 0.0, options.out / "last.pt"
+    if last.is_file():
+        state = torch.load(last, weights_only=True)
+        model.load_state_dict(state["model"])
+        teacher.load_state_dict(state["teacher"])
+        optimiser.load_state_dict(state["optimiser"])
+        steps, spent = state["steps"], state["spent"]
+
+    rng = np.random.default_rng([steps, 7])
+    model.train()
+    started = saved = time.monotonic()
+    while (now := spent + time.monotonic() - started) < 60 * options.minutes:
+        _, tokens, rows, masks = batch(crowd, spell, rng, options.batch)
+        contrast, values, topics = teacher.losses(encode(model, tokens), rows, masks)
+        loss = contrast + 1.5 * values + 3 * topics
+        descent = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * now / (60 * options.minutes)))
+        optimiser.param_groups[0]["lr"] = options.rate * min((steps + 1) / 100, descent)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(learnt, 1.0)
+        optimiser.step()
+        steps += 1
+        if steps % 50 == 0:
+            terms = f"contrast {contrast:.3f}  values {values:.3f}  topics {topics:.3f}"
+            print(f"text: step {steps}, {now / 60:.1f} of {options.minutes:g} min, {terms}", flush=True)
+        if time.monotonic() - saved > 90:
+            save(last, model, teacher, optimiser, steps, now)
+            saved = time.monotonic()
+    save(last, model, teacher, optimiser, steps, now)
+
+    model.eval()
+    with torch.no_grad():
+        model.logit_scale.copy_(teacher.scale)
+    report = measure(model, teacher, held_out, spell)
+    report["steps"] = steps
+    (options.out / "report.json").write_text(json.dumps(report, indent=1))
+    print("  ".join(f"{name} {value:.3f}" for name, value in report.items()))
+    write_pack(model, options.pack)
+
+
+if __name__ == "__main__":
+    main()
