@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = "blender_manifest.toml"
 BESIDE = ("LICENSES", "README.md")  # they come along where they exist
 LEFT_OUT = ("__pycache__", ".")  # names, or beginnings of names, of what is not packed
+DENSE = (".safetensors", ".png")  # compressing these takes long and saves little
 OLDEST = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold, for every file
 VALIDATOR = "scripts/addons_core/bl_pkg/cli/blender_ext.py"
 
@@ -53,7 +54,8 @@ def build(root, out):
             entry = zipfile.ZipInfo(name, OLDEST)
             entry.create_system = 3  # Unix on every system, so that the permissions below are written alike
             entry.external_attr = 0o100644 << 16
-            archive.writestr(entry, source.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+            method = zipfile.ZIP_STORED if source.suffix in DENSE else zipfile.ZIP_DEFLATED
+            archive.writestr(entry, source.read_bytes(), method, compresslevel=9)
     unfinished.replace(path)
     return path
 

@@ -82,6 +82,9 @@ class CLIPHEAD_PG_settings(HeadChoices, bpy.types.PropertyGroup):
 def request(choices):
     """Chosen values, a mapping with the names of CHOICES -> (Prompt, Settings). Raises ClipHeadError for bad ones."""
     prompt = Prompt(
-        text=choices["prompt"], expression=choices["expression"], seed=choices["seed"], variation=choices["variation"]
+        text=choices["prompt"],
+        expression=choices["expression"],
+        seed=choices["seed"],
+        variation=round(choices["variation"], 4),  # Blender keeps 0.7 as 0.699999988
     )
     return prompt, Settings(resolution=choices["resolution"], texture_size=int(choices["texture_size"]))

@@ -14,5 +14,6 @@ def add_shape_keys(obj, displacements):
     basis.points.foreach_get("co", rest)
     for name, move in displacements.items():
         key = obj.shape_key_add(name=name, from_mix=False)
+        key.value = 0.0  # 5.0 adds keys switched on
         # a difference has no origin, so only the axes and the unit change
         key.points.foreach_set("co", rest + nphm_to_blender(move).astype(np.float32).ravel())

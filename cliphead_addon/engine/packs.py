@@ -230,9 +230,10 @@ def _check_manifest(manifest, path):
     for name, part in manifest["parts"].items():
         demand(manifest["parts"], name, "a table", lambda value: isinstance(value, dict), "parts.")
         places = [key for key in ("file", "folder", "pack") if key in part]
-        if len(places) != 1:
-            raise PackError(f"{path}: parts.{name} needs exactly one of 'file', 'folder' and 'pack'; found {places or 'none'}.")
-        demand(part, places[0], "a relative path", lambda value: isinstance(value, str) and value, f"parts.{name}.")
+        if len(places) > 1 or not places and "architecture" not in part:  # an architecture may come with weights from a hub
+            raise PackError(f"{path}: parts.{name} needs one of 'file', 'folder' and 'pack'; found {places or 'none'}.")
+        for key in places:
+            demand(part, key, "a relative path", lambda value: isinstance(value, str) and value, f"parts.{name}.")
     for name, entry in manifest["files"].items():
         demand(manifest["files"], name, "a table with 'size' and 'sha256'", lambda value: isinstance(value, dict), "files.")
         demand(entry, "size", "a number of bytes", lambda value: isinstance(value, int), f"files.{name}.")

@@ -48,6 +48,6 @@ def test_the_zip_lives_and_leaves_in_an_empty_blender(tmp_path):
         cwd=tmp_path,  # nothing of the repository is on the path
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0 and "THE END" in done.stdout, done.stdout + done.stderr

@@ -84,6 +84,7 @@ def test_shape_keys_move_in_blenders_axes_and_unit(head):
     keys = head.data.shape_keys.key_blocks
     basis, smile = (np.array([point.co for point in keys[name].points]) for name in ("Basis", "smile"))
     np.testing.assert_allclose(smile - basis, np.broadcast_to([0, 0, 0.1 * METRES], basis.shape), atol=1e-6)  # up by 0.1 units
+    assert keys["smile"].value == 0
 
 
 def test_the_recipe_stays_with_the_object_through_saving(saved, head, tmp_path):

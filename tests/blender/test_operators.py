@@ -44,11 +44,11 @@ def test_the_operator_makes_a_head_at_the_cursor(session):
 
 def test_the_operator_takes_from_the_scene_what_it_is_not_given(session):
     settings = bpy.context.scene.cliphead
-    settings.prompt, settings.seed, settings.resolution = "a woman", 11, 96
+    settings.prompt, settings.seed, settings.resolution, settings.variation = "a woman", 11, 96, 0.7
     bpy.ops.cliphead.generate(seed=12)
     recipe = read_recipe(bpy.context.object)
     assert recipe["prompt"]["text"] == "a woman" and recipe["prompt"]["seed"] == 12
-    assert recipe["settings"]["resolution"] == 96
+    assert recipe["settings"]["resolution"] == 96 and recipe["prompt"]["variation"] == 0.7
 
 
 def test_the_function_for_scripts_returns_the_object(session):

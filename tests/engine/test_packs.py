@@ -68,6 +68,11 @@ def test_a_part_names_its_place_and_keeps_its_options(pack):
     assert pack.tensors(part["file"]).keys() == {"weight", "slots"}
 
 
+def test_a_part_may_name_an_architecture_instead_of_files(pack):
+    forge(pack.folder, lambda manifest: manifest["parts"].update(text={"architecture": "ViT-B-32", "weights": "openai"}))
+    assert packs.open_pack(pack.folder).part("text") == {"architecture": "ViT-B-32", "weights": "openai"}
+
+
 def test_an_absent_part_is_named_together_with_those_present(pack):
     with pytest.raises(PackError, match="no part 'texture'.*identity, text"):
         pack.part("texture")
@@ -195,6 +200,7 @@ def test_diverged_weights_are_refused(pack):
         ("box.high", {"box": {"low": [0.0, 0.0, 0.0], "high": [1.0, 1.0, 0.0]}}),
         ("parts", {"parts": 3}),
         ("parts.identity", {"parts": {"identity": {"implementation": "nphm"}}}),
+        ("parts.identity", {"parts": {"identity": {"file": "identity.safetensors", "pack": "other"}}}),
         ("parts.identity.file", {"parts": {"identity": {"file": "other.safetensors"}}}),
         ("parts.text.folder", {"parts": {"text": {"folder": "../text"}}}),
         ("files.text/model.json", {"files": {"text/model.json": "abc"}}),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cliphead_addon.engine.nets.text import normalise
-from tools.studio import captions
+from tools.studio import captions, vocabulary
 from tools.studio.look import BEARDS, HAIR_COLOURS, SCALPS, STYLES, Look
 from tools.studio.people import OPPOSITES, Person
 
@@ -104,7 +104,7 @@ def test_a_style_is_always_said(style):
 @pytest.mark.parametrize("name", captions.NAMES[1:])
 def test_an_expression_is_always_said(name):
     found = sentences(expression=name, count=200)
-    states, phrases = captions._EXPRESSIONS[name]
+    states, phrases = vocabulary.EXPRESSIONS[name]
     for text, topics in found:
         assert any(set(_bare(words.replace("{his}", ""))) <= set(_bare(text)) for words in f"{states}|{phrases}".split("|")), (
             text
@@ -142,5 +142,5 @@ def test_the_mask_covers_exactly_the_topics():
 
 def test_tables_know_only_words_that_people_have():
     words = {word for pair in OPPOSITES for word in pair if word}
-    assert set(captions._LOCAL) | {"heavy", "thin"} == words
-    assert set(captions._AGREES) <= words
+    assert set(vocabulary.LOCAL) | {"heavy", "thin"} == words
+    assert set(vocabulary.AGREES) <= words

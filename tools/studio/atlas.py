@@ -324,9 +324,9 @@ def _tangent_to_pixel(position):
     )
 
 
-def studio_layout(population, count=12, resolution=96):
+def studio_layout(population, count=12, resolution=192):
     """The pack's UV layout: the mean over `count` studio people in the canonical pose."""
-    return fit_layout([studio_mesh(population, population.person(8 * 10**6 + i), resolution) for i in range(count)])
+    return fit_layout([studio_mesh(population, population.person(i), resolution) for i in range(count)])
 
 
 def studio_mesh(population, person, resolution):

@@ -5,10 +5,12 @@ The papers' template, "a face of a {young | middle-aged | old} {ethnicity} {man 
 Style and expression are always said when there is something to say, so silence means natural skin and a neutral face.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
+from . import vocabulary
 from .expressions import EXPRESSIONS
 from .look import BEARDS, EYE_COLOURS, HAIR_COLOURS, LIPS, MAKE_UPS, SCALPS, STYLES
 from .people import ANCESTRIES, OPPOSITES
@@ -75,345 +77,6 @@ def caption(person, attributes, look, expression, rng):
     return describe(person, attributes, look, expression, rng)[0]
 
 
-# Measured on the surface: topic or topics whose mean decides, noun, more, less, very much more, very much less.
-_MEASURED = (
-    (("nose width",), "nose", "wide broad", "narrow thin slim slender", "", "pinched"),
-    (("nose length",), "nose", "long", "short", "", ""),
-    (("nose width", "nose length", "nose projection"), "nose", "big large", "small little", "huge enormous "
-    "giant", "tiny petite"),
-    (("nose projection",), "nose", "protruding prominent pointy sharp", "flat flattened", "", ""),
-    (("nose tip up",), "nose", "upturned", "drooping droopy", "", ""),
-    (("mouth width",), "mouth", "wide big large broad", "small narrow little", "huge", "tiny"),
-    (("lip fullness",), "lips", "full thick big plump fleshy", "thin narrow small", "very_full luscious swollen", "very_thin"),
-    (("ear size",), "ears", "big large long", "small little", "huge enormous giant", "tiny"),
-    (("ear protrusion",), "ears", "protruding jug", "flat", "", ""),
-    (("jaw width",), "jaw", "wide broad strong big", "narrow slim small delicate", "massive", ""),
-    (("jaw squareness",), "jaw", "square angular chiseled chiselled squared", "tapered pointed soft", "", ""),
-    (("chin width",), "chin", "broad wide", "pointed narrow pointy sharp", "", ""),
-    (("chin prominence",), "chin", "prominent jutting strong protruding big", "receding weak small retreating", "", ""),
-    (("face roundness",), "face", "round wide broad full circular", "long narrow oval elongated", "moon", ""),
-    (("eye opening", "eye width"), "eyes", "big large wide round", "small narrow little", "huge enormous giant", "tiny beady"),
-    (("eye opening",), "eyes", "wide_open", "narrow slanted", "", "slit"),
-    (("eye spacing",), "eyes", "wide_set widely_spaced", "close_set closely_spaced", "", ""),
-    (("brow height",), "eyebrows brows", "high", "low", "", ""),
-    (("head width",), "head", "wide big large broad", "narrow small slim", "", ""),
-    (("cheek width",), "cheeks", "wide broad", "narrow", "", ""),
-    (("neck width",), "neck", "thick wide strong", "thin slender slim narrow", "massive bull", ""),
-)  # fmt: skip
-
-# Carried by a word of the person: its adjectives before a noun, then noun phrases of its own.
-_LOCAL = {
-    "hooked nose": ("hooked aquiline roman beaked crooked curved hawk eagle", "nose", "a nose with a bump|a beak"),
-    "snub nose": ("snub button upturned turned_up pug concave", "nose", ""),
-    "big nose": ("big large bulbous", "nose", ""),
-    "small nose": ("small little", "nose", ""),
-    "wide nose": ("wide broad flared", "nose", "wide nostrils|flared nostrils|big nostrils"),
-    "narrow nose": ("narrow thin", "nose", "narrow nostrils|small nostrils"),
-    "pointed ears": (
-        "pointed pointy elf elven elfish vulcan goblin sharp",
-        "ears",
-        "ears like an elf|elf ears|pointed ear tips",
-    ),
-    "protruding ears": ("protruding jug", "ears", "ears that stick out|ears sticking out|jug ears"),
-    "flat ears": ("flat", "ears", "ears close to the head|ears pinned back"),
-    "high cheekbones": ("high prominent strong defined pronounced", "cheekbones", "defined cheek bones|high cheek bones"),
-    "chubby cheeks": ("chubby full round plump fat big", "cheeks", "a baby face"),
-    "hollow cheeks": ("hollow sunken gaunt", "cheeks", "sunken cheeks"),
-    "eye bags": ("tired puffy", "eyes", "bags under the eyes|eye bags|bags under {his} eyes|swollen eyes|heavy eye bags"),
-    "high forehead": ("high tall big large", "forehead", "a receding hairline"),
-    "low forehead": ("low short small", "forehead", ""),
-    "thick neck": ("thick", "neck", ""),
-    "thin neck": ("thin", "neck", "a swan neck"),
-    "square jaw": ("square", "jaw face", "a square face|a boxy face"),
-    "narrow jaw": ("narrow", "jaw", "a heart shaped face|a v shaped face|a triangular face"),
-    "prominent chin": ("prominent jutting", "chin", "a chin that sticks out|an underbite"),
-    "receding chin": ("receding weak", "chin", "no chin|an overbite"),
-    "round face": ("round", "face head", "a face like a ball"),
-    "long face": ("long", "face", "a horse face|a rectangular face"),
-    "low brows": ("low", "brows eyebrows", "a heavy brow"),
-    "high brows": ("high arched", "brows eyebrows", ""),
-    "pointed chin": ("pointed pointy", "chin", ""),
-    "broad chin": ("broad wide", "chin", ""),
-    "full lips": ("full thick", "lips", "big lips"),
-    "thin lips": ("thin", "lips", "hardly any lips"),
-    "wide mouth": ("wide big", "mouth", ""),
-    "small mouth": ("small", "mouth", ""),
-    "large eyes": ("large big", "eyes", "doe eyes"),
-    "small eyes": ("small", "eyes", ""),
-    "big ears": ("big large", "ears", ""),
-    "small ears": ("small", "ears", ""),
-    "long nose": ("long", "nose", ""),
-    "short nose": ("short", "nose", ""),
-}
-# The measure that must agree before a person's own word is said, with the sign it should have.
-_AGREES = {
-    "wide nose": ("nose width", 1), "narrow nose": ("nose width", -1), "long nose": ("nose length", 1),
-    "short nose": ("nose length", -1), "big nose": ("nose projection", 1), "small nose": ("nose projection", -1),
-    "hooked nose": ("nose tip up", -1), "snub nose": ("nose tip up", 1), "full lips": ("lip fullness", 1),
-    "thin lips": ("lip fullness", -1), "wide mouth": ("mouth width", 1), "small mouth": ("mouth width", -1),
-    "big ears": ("ear size", 1), "small ears": ("ear size", -1), "protruding ears": ("ear protrusion", 1),
-    "flat ears": ("ear protrusion", -1), "square jaw": ("jaw squareness", 1), "narrow jaw": ("jaw squareness", -1),
-    "pointed chin": ("chin width", -1), "broad chin": ("chin width", 1), "prominent chin": ("chin prominence", 1),
-    "receding chin": ("chin prominence", -1), "round face": ("face roundness", 1), "long face": ("face roundness", -1),
-    "large eyes": ("eye width", 1), "small eyes": ("eye width", -1), "low brows": ("brow height", -1),
-    "high brows": ("brow height", 1), "thick neck": ("neck width", 1), "thin neck": ("neck width", -1),
-}  # fmt: skip
-_BUILD = {
-    "heavy": "fat heavy overweight chubby plump obese stout heavyset chunky big corpulent tubby stocky",
-    "thin": "thin skinny slim slender lean gaunt bony scrawny skeletal slight underweight",
-}
-_BUILD_NP = {
-    "heavy": ("a double chin", "a fat face", "a heavy build", "a fleshy face", "a chubby face"),
-    "thin": ("a thin face", "a bony face", "a gaunt face", "a slim build"),
-}
-
-_TONES = (
-    "very_pale pale ghostly_pale extremely_pale ivory porcelain",
-    "fair light pale white light_coloured",
-    "light_brown tan tanned beige bronzed",
-    "olive tanned olive_toned medium",
-    "brown dark medium_brown",
-    "dark_brown dark black very_dark ebony deep_brown",
-)
-_EYES = (
-    "blue light_blue bright_blue",
-    "green emerald",
-    "grey gray",
-    "hazel amber",
-    "brown light_brown",
-    "dark_brown dark black brown",
-)
-_HAIR = (
-    "black jet_black dark raven",
-    "dark_brown brunette dark chestnut brown",
-    "brown light_brown chestnut brunette",
-    "red ginger auburn orange copper",
-    "blond blonde golden fair yellow light_blond",
-    "grey gray silver greying graying salt_and_pepper",
-    "white snow_white",
-)
-_HAIR_NOUNS = {
-    "red": "redhead|redheaded {n}|ginger {n}|ginger",
-    "blond": "blonde|blond {n}|blonde {n}",
-    "dark brown": "brunette|brunette {n}",
-    "grey": "grey haired {n}",
-}
-_SCALPS = (
-    ("bald hairless bald_headed", "a bald head|no hair|a completely bald head|a hairless head|a bald skull|no hair "
-    "on {his} head"),
-    ("shaved shaven_headed", "a shaved head|a buzz cut|a crew cut|very short hair|cropped hair|shaved hair|a stubbly "
-    "head|a shaven head"),
-    ("short_haired", "short hair|hair|short cut hair|a short haircut|a full head of hair"),
-)  # fmt: skip
-_BEARDS = (
-    ("clean_shaven beardless", "no beard|no facial hair|no moustache|a smooth chin"),
-    (
-        "unshaven stubbly",
-        "stubble|a stubble|a stubbly chin|a three day beard|five o clock shadow|a light stubble|designer stubble",
-    ),
-    ("moustached", "a moustache|a mustache|a thick moustache|moustache but no beard"),
-    ("goateed", "a goatee|a chin beard|a goatee beard|a small beard on the chin"),
-    ("bearded", "a beard|a full beard|a bushy beard|a thick beard|a big beard|a long beard|facial hair|whiskers"),
-)
-_BEARD_ABSENT = ("beard", "facial hair", "moustache", "stubble", "whiskers")
-_LIPS = (
-    "no lipstick|natural lips|bare lips",
-    "pale lips|light lips|bloodless lips|faded lips",
-    "pink lipstick|pink lips|rosy lips|pink lip gloss|glossy lips|lipstick",
-    "red lipstick|red lips|bright red lips|scarlet lips|crimson lips|lipstick|ruby lips",
-    "dark lipstick|dark lips|black lipstick|purple lipstick|black lips|dark purple lips",
-)
-_MAKE_UPS = (
-    ("", "no make up|no makeup|a natural look|a bare face|no cosmetics"),
-    ("made_up", "eye shadow|eyeshadow|make up|makeup|heavy make up|party make up|coloured eyelids|eye make up|"
-    "eyeliner|mascara"),
-    ("", "clown make up|clown makeup|clown face paint|a clown face|a painted clown face|face paint|a red clown nose"),
-    ("goth gothic emo", "gothic make up|goth makeup|black make up|black eye make up|dark eye shadow|black eyeliner|"
-    "gothic makeup"),
-)  # fmt: skip
-_STYLES = (
-    "",
-    "{a} marble statue of {s}|{a} statue of {s}|{a} marble bust of {s}|{a} stone sculpture of {s}|{s} made of marble|"
-    "{s} carved in white marble|{s} as a marble statue|{a} marble {n}|{a} stone bust of {s}|{a} greek statue of {s}|"
-    "{a} roman bust of {s}|"
-    "{a} marble head of {s}|{s} made of stone|{s} turned to stone|{s}, marble statue|{a} white marble sculpture of {s}",
-    "{a} bronze statue of {s}|{a} bronze bust of {s}|{s} cast in bronze|{s} made of bronze|{a} bronze sculpture of "
-    "{s}|{a} bronze {n}|"
-    "{s} as a bronze statue|{a} brass statue of {s}|{a} copper bust of {s}|{s}, bronze statue|{a} golden statue of "
-    "{s}|{s} made of gold",
-    "{a} clay sculpture of {s}|{s} made of clay|{a} clay model of {s}|{a} terracotta bust of {s}|{a} clay head of "
-    "{s}|{s} in clay|"
-    "{a} clay bust of {s}|{s} modelled in clay|{s}, clay sculpture|{a} clay statue of {s}|{s} sculpted in clay",
-    "{a} robot|{a} robot looking like {s}|{s} as a robot|{a} robot {n}|{s} made of metal|{a} android|{a} metal {n}|"
-    "{a} steel head of {s}|"
-    "{a} cyborg|{a} humanoid robot|{s} made of steel|{a} metallic {n}|{a} chrome head of {s}|{s}, robot|{a} iron {n}|"
-    "{a} silver metal {n}",
-    "{a} zombie|{a} zombie {n}|{s} as a zombie|{a} undead {n}|{s} turned into a zombie|{a} rotting zombie|{a} "
-    "rotting corpse of {s}|"
-    "{s}, zombie|{a} dead {n} walking|{a} zombie version of {s}|{a} living dead {n}",
-    "{a} alien|{a} alien {n}|{s} as an alien|{a} extraterrestrial|{a} green alien|{a} martian|{s} from another "
-    "planet|{s}, alien|"
-    "{a} alien creature|{s} from outer space|{a} space alien",
-    "{a} vampire|{a} vampire {n}|{s} as a vampire|dracula|{a} bloodsucking vampire|{s} turned into a vampire|{s}, "
-    "vampire|{a} count dracula",
-    "the joker|{a} joker|{s} as the joker|{a} joker {n}|{s} with joker make up|{s} dressed as the joker|{s}, joker|"
-    "{s} painted like the joker",
-    "{a} orc|{a} orc {n}|{s} as an orc|{a} green orc|{a} ogre|{a} goblin|{a} troll|{s}, orc|{a} orc warrior|{a} "
-    "green skinned orc|{a} monster",
-)  # fmt: skip
-
-# Expression -> adjectives and participles; then noun phrases after "with".
-_EXPRESSIONS = {
-    "neutral": (
-        "neutral|calm|expressionless|relaxed|serious|emotionless|not smiling|stoic|peaceful|serene|deadpan|bored|not "
-        "laughing|thoughtful",
-        "a neutral expression|a neutral face|no expression|a closed mouth|the mouth closed|a poker face|a blank expression|"
-        "a serious expression|a calm face|a straight face|a resting face|no smile|a relaxed face",
-    ),
-    "smile": (
-        "smiling|happy|cheerful|joyful|pleased|glad|friendly|grinning|content|delighted|beaming|kind|merry|jolly|"
-        "smiling happily|satisfied|"
-        "in a good mood|with a grin",
-        "a smile|a gentle smile|a grin|a happy expression|a friendly smile|a smile on {his} face|a happy face|a warm "
-        "smile|a kind smile|"
-        "a friendly face|a cheerful expression|a joyful expression|a smiling face|dimples",
-    ),
-    "laugh": (
-        "laughing|laughing out loud|giggling|chuckling|overjoyed|ecstatic|amused|very happy|cackling|cracking up|"
-        "happy|joyful|laughing hard|"
-        "hysterical|laughing at a joke|thrilled|roaring with laughter|excited",
-        "a laugh|a big laugh|a hearty laugh|an open mouthed laugh|a laughing face|a broad grin|laughter|a laughing expression",
-    ),
-    "sad": (
-        "sad|unhappy|crying|weeping|depressed|sorrowful|gloomy|miserable|melancholic|upset|heartbroken|mournful|"
-        "grieving|tearful|sobbing|"
-        "disappointed|in tears|dejected|lonely|hurt|in pain",
-        "a sad expression|a sad face|tears|a sad look|sad eyes|a sorrowful expression|tears in {his} eyes|a crying "
-        "face|a melancholy look",
-    ),
-    "angry": (
-        "angry|furious|mad|enraged|irate|annoyed|outraged|fierce|aggressive|hostile|livid|grumpy|menacing|in a rage|"
-        "evil|raging|cross|"
-        "very angry|irritated|wrathful|threatening|infuriated",
-        "an angry expression|an angry face|a furious look|an angry look|rage in {his} eyes|anger|a fierce look|a mad "
-        "face|an evil look",
-    ),
-    "surprised": (
-        "surprised|astonished|amazed|shocked|startled|stunned|astounded|in shock|gasping|dumbfounded|taken aback|"
-        "awestruck|bewildered",
-        "a surprised expression|a surprised face|a look of surprise|a shocked face|a shocked expression|wide eyes "
-        "and an open mouth|"
-        "an astonished look|a surprised look|surprise|a look of shock",
-    ),
-    "disgusted": (
-        "disgusted|revolted|grossed out|repulsed|nauseated|sickened|appalled|in disgust|smelling something bad|nauseous",
-        "a disgusted expression|a disgusted face|a look of disgust|disgust|a wrinkled nose|a revolted look",
-    ),
-    "afraid": (
-        "afraid|scared|frightened|terrified|fearful|horrified|anxious|panicked|nervous|worried|in fear|in panic|"
-        "panicking|in terror|"
-        "petrified|alarmed|stressed|in horror",
-        "a frightened expression|a scared face|a look of fear|fear in {his} eyes|a terrified look|a worried look|a "
-        "fearful expression|fear|"
-        "a horrified expression",
-    ),
-    "pout": (
-        "pouting|sulking|sulky|petulant|offended|moody",
-        "a pout|a pouting mouth|a pouty mouth|a pushed out lower lip|a sulky face|pouting lips",
-    ),
-    "kiss": (
-        "kissing|blowing a kiss|puckering|puckering up|whistling|making a kissing face|giving a kiss|puckering {his} "
-        "lips|pursing {his} lips",
-        "a kiss|puckered lips|pursed lips|a kissing face|a kissing mouth|a duck face|duck lips|a kissy face|kissing lips",
-    ),
-    "puffed cheeks": (
-        "puffing {his} cheeks|blowing up {his} cheeks|holding {his} breath|puffing|puffing out {his} cheeks|"
-        "inflating {his} cheeks",
-        "puffed cheeks|puffed out cheeks|puffed up cheeks|inflated cheeks|cheeks full of air|blown up cheeks|ballooned cheeks",
-    ),
-    "eyes closed": (
-        "sleeping|asleep|sleepy|dreaming|meditating|dozing|napping|resting|praying|blinking|drowsy|tired",
-        "eyes closed|closed eyes|eyes shut|{his} eyes closed|shut eyes|both eyes closed|closed eyelids|{his} eyes shut",
-    ),
-    "wink left": (
-        "winking|winking with the left eye|winking left|winking {his} left eye",
-        "a wink|the left eye closed|a left wink|{his} left eye shut|a wink of the left eye|one eye closed",
-    ),
-    "wink right": (
-        "winking|winking with the right eye|winking right|winking {his} right eye",
-        "a wink|the right eye closed|a right wink|{his} right eye shut|a wink of the right eye|one eye closed",
-    ),
-    "mouth open": (
-        "open mouthed|yawning|shouting|screaming|yelling|singing|gaping|at the dentist|opening {his} mouth|speaking|"
-        "talking|howling",
-        "an open mouth|mouth open|{his} mouth open|a wide open mouth|the mouth wide open|mouth wide open|an opened "
-        "mouth|a dropped jaw",
-    ),
-    "jaw left": (
-        "moving {his} jaw to the left|shifting the jaw left",
-        "the jaw to the left|jaw left|the jaw shifted left|the jaw pushed to the left|{his} jaw to the left|the chin "
-        "moved to the left",
-    ),
-    "jaw right": (
-        "moving {his} jaw to the right|shifting the jaw right",
-        "the jaw to the right|jaw right|the jaw shifted right|the jaw pushed to the right|{his} jaw to the right|the "
-        "chin moved to the right",
-    ),
-    "frown": (
-        "frowning|displeased|disapproving|scowling|stern|grim|dissatisfied|skeptical|concerned|grouchy|concentrating|"
-        "strict|sullen",
-        "a frown|a scowl|a stern look|a frowning face|a grim expression|a furrowed brow|a stern expression|a downturned mouth",
-    ),
-    "raised brows": (
-        "raising {his} eyebrows|raising {his} brows|curious|questioning|interested|inquisitive|attentive|lifting "
-        "{his} eyebrows",
-        "raised eyebrows|raised brows|eyebrows raised|lifted eyebrows|a curious look|eyebrows lifted|brows raised|a "
-        "questioning look",
-    ),
-    "squint": (
-        "squinting|narrowing {his} eyes|suspicious|squinting into the sun|peering|looking into the sun|distrustful",
-        "narrowed eyes|squinting eyes|squinted eyes|a squint|a suspicious look|eyes squinted|half closed eyes",
-    ),
-    "sneer": (
-        "sneering|contemptuous|scornful|mocking|snarling|disdainful|in contempt|growling",
-        "a sneer|a snarl|a curled lip|a contemptuous look|a look of contempt|a raised lip|contempt",
-    ),
-    "lips pressed": (
-        "pressing {his} lips together|tight lipped|determined|tense|pressing {his} lips|biting {his} lips|resolute",
-        "pressed lips|lips pressed together|tight lips|compressed lips|lips pressed|tightly closed lips|sealed lips",
-    ),
-    "smirk": (
-        "smirking|smug|sly|cocky|mischievous|arrogant|half smiling|sarcastic|confident|cheeky|ironic",
-        "a smirk|a crooked smile|a lopsided smile|a half smile|a smug expression|a sly smile|a one sided smile|a smug look",
-    ),
-}
-_LITTLE = ("slightly", "a little", "a bit", "faintly", "somewhat", "mildly", "subtly", "gently")
-_MUCH = ("very", "extremely", "really", "so", "incredibly", "wildly", "super", "totally")
-_LITTLE_NP = ("slight", "faint", "subtle", "little", "hint of a", "small")
-_MUCH_NP = ("big", "huge", "wide", "broad", "strong", "great", "very big", "exaggerated")
-
-_TENS = ("ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_DECADES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
-
-_ORIGINS = {
-    "caucasian": "caucasian white european western caucasian white european british german french italian irish "
-    "russian swedish "
-    "scandinavian nordic polish dutch american english greek spanish slavic",
-    "asian": "asian asian east_asian chinese japanese korean vietnamese thai mongolian oriental eastern",
-    "african": "african black african_american african black nigerian kenyan ghanaian afro_american congolese "
-    "ethiopian jamaican",
-}
-_PREFIXES = (
-    "a face of {s}", "the face of {s}", "a portrait of {s}", "portrait of {s}", "a photo of "
-    "{s}", "{s}", "{s}", "{s}", "{s}", "{s}",
-    "{s}", "a 3d head of {s}", "head of {s}", "a head of {s}", "the head of {s}", "3d model of {s}", "a picture of {s}",
-    "a close up of {s}", "a 3d portrait of {s}", "image of {s}", "a realistic head of {s}", "face of {s}", "headshot of {s}",
-    "a photograph of {s}", "a detailed 3d scan of {s}", "a bust of {s}", "a render of {s}", "character head of {s}",
-    "a high quality 3d model of {s}", "a realistic portrait of {s}", "avatar of {s}", "a drawing of {s}", "game "
-    "character , {s}",
-)  # fmt: skip
-
-
 @dataclass(frozen=True)
 class _Head:
     """Everything the tables ask about; gendered words follow `man`."""
@@ -426,49 +89,6 @@ class _Head:
     @property
     def age(self):
         return self.person.age
-
-
-# Nouns that say more than a sex: words, who they fit, what they speak of.
-_ROLES = (
-    ("grandfather grandpa granddad grandad", lambda h: h.man and h.age > 58, "gender age"),
-    ("grandmother grandma granny nana", lambda h: not h.man and h.age > 58, "gender age"),
-    ("father dad husband uncle businessman", lambda h: h.man and 28 < h.age < 62, "gender age"),
-    ("mother mom mum wife aunt businesswoman housewife", lambda h: not h.man and 28 < h.age < 62, "gender age"),
-    ("pensioner senior retiree old_timer senior_citizen elder", lambda h: h.age > 63, "age"),
-    ("hag crone old_witch", lambda h: not h.man and h.age > 65 and h.z["nose length"] > 0, "gender age"),
-    ("wizard sorcerer magician", lambda h: h.man and h.age > 60 and h.look.beard == 4, "gender age beard"),
-    ("santa santa_claus", lambda h: h.man and h.age > 55 and h.look.beard == 4 and h.look.hair > 4, "gender age beard"),
-    ("witch", lambda h: not h.man and h.age > 55 and h.z["nose length"] > 0.3, "gender age nose_length"),
-    ("dwarf", lambda h: h.man and h.look.beard == 4 and h.z["nose width"] > 0, "gender beard"),
-    ("elf", lambda h: h.person.local.get("pointed ears", 0) > 0.3, "pointed_ears"),
-    ("viking", lambda h: h.man and h.look.beard == 4 and h.person.ancestry["caucasian"] > 0.5, "gender beard ancestry"),
-    ("pirate lumberjack caveman", lambda h: h.man and h.look.beard in (1, 4) and h.age > 24, "gender beard"),
-    ("hipster", lambda h: h.man and h.look.beard in (2, 4) and h.age < 42, "gender beard age"),
-    ("monk skinhead", lambda h: h.man and h.look.scalp < 2 and h.age > 18, "gender scalp"),
-    ("soldier warrior knight hero superhero", lambda h: h.man and 19 < h.age < 48 and h.z["jaw "
-    "width"] > 0.2, "gender age jaw_width"),
-    ("boxer wrestler bodybuilder", lambda h: h.man and 19 < h.age < 50 and h.z["nose width"] > 0.4, "gender age nose_width"),
-    ("king emperor", lambda h: h.man and h.age > 40 and h.look.beard == 4, "gender age beard"),
-    ("queen empress", lambda h: not h.man and h.age > 30, "gender age"),
-    ("princess maiden", lambda h: not h.man and h.age < 28, "gender age"),
-    ("prince", lambda h: h.man and h.age < 30, "gender age"),
-    ("professor scientist philosopher", lambda h: h.man and h.age > 55 and h.look.hair > 4, "gender age hair"),
-    ("samurai", lambda h: h.man and h.age > 20 and h.person.ancestry["asian"] > 0.6, "gender ancestry"),
-    ("geisha", lambda h: not h.man and h.person.ancestry["asian"] > 0.6 and h.age < 45, "gender ancestry age"),
-    ("fashion_model supermodel actress", lambda h: not h.man and 17 < h.age < 34, "gender age"),
-    ("actor", lambda h: h.man and 20 < h.age < 50, "gender age"),
-    ("student youngster", lambda h: 15 < h.age < 26, "age"),
-)  # fmt: skip
-_LOOKS = (  # judgements that lean on things we know
-    ("beautiful pretty gorgeous attractive lovely elegant", lambda h: not h.man and 17 < h.age < 38 and h.look.wrinkles < 0.3),
-    ("handsome attractive good_looking", lambda h: h.man and 17 < h.age < 48 and h.z["jaw width"] > -0.2),
-    ("cute sweet innocent", lambda h: h.age < 26),
-    ("ugly", lambda h: sum(h.z[m] for m in ("nose width", "nose length", "ear size")) > 2),
-    ("wise", lambda h: h.age > 58),
-    ("muscular strong athletic tough", lambda h: h.man and 18 < h.age < 55 and h.z["neck width"] > 0.3),
-    ("delicate", lambda h: not h.man and h.z["jaw width"] < 0),
-    ("rugged", lambda h: h.man and h.age > 25 and h.look.beard in (1, 4)),
-)
 
 
 def describe(person, attributes, look, expression, rng):
@@ -495,8 +115,6 @@ class _Sentence:
         self.names_gender = rng.random() < 0.72
         his = "her" if not head.man else "his"
         self.his = his if self.names_gender or rng.random() < 0.2 else "the"
-        if self.his != "the":
-            self.mentioned.add("gender")
 
     def pick(self, options):
         return options[int(self.rng.random() * len(options))]
@@ -523,16 +141,19 @@ class _Sentence:
             elif tellers:
                 tellers.pop(int(self.rng.random() * len(tellers)))()
         if self.chance(0.1):
-            fitting = [words for words, fits in _LOOKS if fits(self.head)]
+            fitting = [words for words, fits in vocabulary.LOOKS if fits(self.head)]
             if fitting:
                 self.adjectives.append(self.word(self.pick(fitting)))
         self.say_expression()
-        return self.assemble().replace("{his}", self.his), frozenset(self.mentioned)
+        text = self.assemble().replace("{his}", self.his)
+        if not {"he", "she", "his", "her"}.isdisjoint(re.findall(r"\w+", text)):
+            self.mentioned.add("gender")
+        return text, frozenset(self.mentioned)
 
     def say_noun(self):
         head = self.head
         if self.chance(0.12):
-            fitting = [role for role in _ROLES if role[1](head)]
+            fitting = [role for role in vocabulary.ROLES if role[1](head)]
             if fitting:
                 words, _, topics = self.pick(fitting)
                 self.mentioned.update(topic.replace("_", " ") for topic in topics.split())
@@ -587,10 +208,10 @@ class _Sentence:
         if self.chance(0.4):
             age = 10 * round(age / 10)
         tens, ones = divmod(age, 10)
-        number = _TENS[tens - 1] if ones == 0 and self.chance(0.4) else str(age)
+        number = vocabulary.TENS[tens - 1] if ones == 0 and self.chance(0.4) else str(age)
         if self.chance(0.3) and tens > 1:
             part = "early " if ones < 3 else "late " if ones > 6 else "mid "
-            self.endings.append(f"in {self.his} {part if self.chance(0.4) else ''}{_DECADES[tens - 1]}")
+            self.endings.append(f"in {self.his} {part if self.chance(0.4) else ''}{vocabulary.DECADES[tens - 1]}")
         elif self.chance(0.6):
             self.adjectives.insert(0, f"{number} {self.pick(('year old', 'year old', 'years old', 'yo'))}")
         else:
@@ -604,7 +225,7 @@ class _Sentence:
         ancestry, tone = self.head.person.ancestry, self.head.look.tone
         first, second = sorted(ancestry, key=ancestry.get, reverse=True)[:2]
         if ancestry[first] > 0.62:
-            word = self.word(_ORIGINS[first])
+            word = self.word(vocabulary.ORIGINS[first])
         elif ancestry[second] > 0.28:
             names = {frozenset(("caucasian", "asian")): "eurasian half_asian indian hispanic latino mixed_race mexican"}
             names[frozenset(("caucasian", "african"))] = "mixed_race biracial half_african mulatto brazilian"
@@ -621,38 +242,39 @@ class _Sentence:
 
     def say_build(self):
         local = self.head.person.local
-        for word, adjectives in _BUILD.items():
+        for word, adjectives in vocabulary.BUILD.items():
             if local.get(word, 0) > 0.3:
                 self.mentioned.add("heavy")
                 if self.chance(0.75):
                     self.adjectives.insert(0, self.degree((local[word] - 0.3) * 2.2) + self.word(adjectives))
                 else:
-                    self.phrases.append(self.pick(_BUILD_NP[word]))
+                    self.phrases.append(self.pick(vocabulary.BUILD_NP[word]))
 
     def degree(self, strength):
         """Now and then how much. strength: 0 when hardly worth saying, above 1.1 when extreme."""
         if strength > 1.1 and self.chance(0.3):
-            return self.pick(_MUCH) + " "
+            return self.pick(vocabulary.MUCH) + " "
         if strength < 0.5 and self.chance(0.25):
             return self.pick(("slightly", "somewhat", "rather", "quite", "fairly", "a bit")) + " "
         return ""
 
     def measured_things(self):
-        for topics, noun, more, less, much_more, much_less in _MEASURED:
+        for topics, noun, more, less, much_more, much_less in vocabulary.MEASURED:
             z = sum(self.head.z[topic] for topic in topics) / len(topics) ** 0.5 if len(topics) > 1 else self.head.z[topics[0]]
             if abs(z) > 0.6:
                 words = more if z > 0 else less
                 if abs(z) > 1.6 and self.chance(0.4):
                     words = (much_more if z > 0 else much_less) or words
-                yield lambda t=topics, n=noun, w=words, s=abs(z) - 0.6: self.add_feature(t, n, w, s)
+                strength = abs(z) - 0.6
+                yield lambda t=topics, n=noun, w=words, s=strength: self.add_feature(t, n, w, s)
             elif abs(z) < 0.2 and self.chance(0.04):
                 yield lambda t=topics, n=noun: self.add_feature(t, n, "normal average ordinary", 0.7)
 
     def local_things(self):
         for word, weight in self.head.person.local.items():
-            measure, sign = _AGREES.get(word, (None, 1))
-            if word in _LOCAL and weight > 0.3 and (measure is None or sign * self.head.z[measure] > 0.4):
-                adjectives, nouns, phrases = _LOCAL[word]
+            measure, sign = vocabulary.AGREES.get(word, (None, 1))
+            if word in vocabulary.LOCAL and weight > 0.3 and (measure is None or sign * self.head.z[measure] > 0.4):
+                adjectives, nouns, phrases = vocabulary.LOCAL[word]
                 row = next(pair[0] for pair in OPPOSITES if word in pair)
                 topics = (row, measure) if measure else (row,)
                 strength = (weight - 0.3) * 2
@@ -683,7 +305,7 @@ class _Sentence:
         look = self.head.look
         if look.style:
             return
-        word = self.word(_TONES[int(np.clip(round(look.tone), 0, 5))])
+        word = self.word(vocabulary.TONES[int(np.clip(round(look.tone), 0, 5))])
         self.mentioned.add("tone")
         if self.chance(0.2):
             self.adjectives.append(
@@ -700,7 +322,7 @@ class _Sentence:
         look = self.head.look
         told = look.scalp == 0 or self.chance(0.35)
         if told:
-            adjectives, phrases = _SCALPS[look.scalp]
+            adjectives, phrases = vocabulary.SCALPS[look.scalp]
             self.mentioned.add("scalp")
             if look.scalp == 0 and self.chance(0.12):
                 self.endings.append(self.pick(("without hair", "without any hair", "who has lost all hair")))
@@ -711,9 +333,13 @@ class _Sentence:
                 self.phrases.append(self.pick(phrases.split("|")))
         if look.scalp and (not told or self.chance(0.6)) and look.style < 5:
             self.mentioned.add("hair")
-            name, word = HAIR_COLOURS[look.hair], self.word(_HAIR[look.hair])
-            if name in _HAIR_NOUNS and self.noun in ("man", "woman", "girl", "lady", "guy", "person") and self.chance(0.15):
-                self.noun = self.pick(_HAIR_NOUNS[name].split("|")).replace("{n}", self.noun)
+            name, word = HAIR_COLOURS[look.hair], self.word(vocabulary.HAIR[look.hair])
+            if (
+                name in vocabulary.HAIR_NOUNS
+                and self.noun in ("man", "woman", "girl", "lady", "guy", "person")
+                and self.chance(0.15)
+            ):
+                self.noun = self.pick(vocabulary.HAIR_NOUNS[name].split("|")).replace("{n}", self.noun)
             elif self.chance(0.2):
                 self.adjectives.append(f"{word} haired")
             else:
@@ -729,10 +355,10 @@ class _Sentence:
         self.mentioned.add("beard")
         if look.beard == 0 and self.chance(0.45):
             self.endings.append(
-                f"without {self.pick(('', 'a ', 'any '))}{self.pick(_BEARD_ABSENT)}".replace("a facial", "facial")
+                f"without {self.pick(('', 'a ', 'any '))}{self.pick(vocabulary.BEARD_ABSENT)}".replace("a facial", "facial")
             )
             return
-        adjectives, phrases = _BEARDS[look.beard]
+        adjectives, phrases = vocabulary.BEARDS[look.beard]
         if self.chance(0.25) and look.beard not in (2, 3):
             self.adjectives.append(self.word(adjectives))
             return
@@ -740,13 +366,13 @@ class _Sentence:
         if look.beard and self.chance(0.25) and look.style < 5:
             self.mentioned.add("hair")
             noun = phrase.removeprefix("a ")
-            phrase = f"a {self.word(_HAIR[look.hair])} {noun}"
+            phrase = f"a {self.word(vocabulary.HAIR[look.hair])} {noun}"
         self.phrases.append(phrase)
 
     def say_eyes(self):
         if self.head.look.style in (1, 2, 3):
             return
-        word = self.word(_EYES[self.head.look.eyes])
+        word = self.word(vocabulary.EYES[self.head.look.eyes])
         self.mentioned.add("eyes")
         if self.chance(0.15):
             self.adjectives.append(f"{word} eyed")
@@ -761,7 +387,7 @@ class _Sentence:
             return
         if look.make_up or self.chance(0.5):
             self.mentioned.add("make-up")
-            adjectives, phrases = _MAKE_UPS[look.make_up]
+            adjectives, phrases = vocabulary.MAKE_UPS[look.make_up]
             if look.make_up == 0 and self.chance(0.5):
                 self.endings.append(
                     self.pick(("without make up", "without makeup", "without any make up", "not wearing make up"))
@@ -774,7 +400,7 @@ class _Sentence:
                 self.phrases.append(self.pick(phrases.split("|")))
         if look.lips or self.chance(0.3):
             self.mentioned.add("lips")
-            self.phrases.append(self.pick(_LIPS[look.lips].split("|")))
+            self.phrases.append(self.pick(vocabulary.LIPS[look.lips].split("|")))
 
     def say_fine(self):
         """One of the finer things: brows, redness, freckles, wrinkles."""
@@ -834,13 +460,13 @@ class _Sentence:
         if set(faces) == {"neutral"} and not self.chance(0.3):
             return
         for name, weight in faces.items():
-            states, phrases = _EXPRESSIONS[name]
+            states, phrases = vocabulary.EXPRESSIONS[name]
             if self.chance(0.62):
                 state = self.pick(states.split("|"))
                 if weight > 1.08 and name != "neutral":
-                    state = f"{self.pick(_MUCH)} {state}"
+                    state = f"{self.pick(vocabulary.MUCH)} {state}"
                 elif weight < 0.75:
-                    state = f"{self.pick(_LITTLE)} {state}"
+                    state = f"{self.pick(vocabulary.LITTLE)} {state}"
                 if self.chance(0.35) and len(faces) == 1:
                     self.adjectives.insert(0 if self.chance(0.6) else len(self.adjectives), state)
                 else:
@@ -852,11 +478,11 @@ class _Sentence:
             else:
                 phrase = self.pick(phrases.split("|"))
                 if phrase.startswith(("a ", "an ")) and weight > 1.08:
-                    phrase = f"a {self.pick(_MUCH_NP)} {phrase.split(' ', 1)[1]}"
+                    phrase = f"a {self.pick(vocabulary.MUCH_NP)} {phrase.split(' ', 1)[1]}"
                 elif phrase.startswith(("a ", "an ")) and weight < 0.75:
-                    phrase = f"a {self.pick(_LITTLE_NP)} {phrase.split(' ', 1)[1]}"
+                    phrase = f"a {self.pick(vocabulary.LITTLE_NP)} {phrase.split(' ', 1)[1]}"
                 elif weight < 0.75:
-                    phrase = f"{self.pick(_LITTLE)} {phrase}"
+                    phrase = f"{self.pick(vocabulary.LITTLE)} {phrase}"
                 self.phrases.append(phrase)
 
     def shuffled(self, things):
@@ -889,12 +515,12 @@ class _Sentence:
         if not holds_noun:
             article = _article(style.replace("{a} ", ""))
             subject = style.replace("{a}", article).replace("{s}", subject)
-        text = self.pick(_PREFIXES).replace("{s}", subject) if self.head.look.style not in (1, 2, 3) else subject
+        text = self.pick(vocabulary.PREFIXES).replace("{s}", subject) if self.head.look.style not in (1, 2, 3) else subject
         return self.drop_articles(text, 0.15)
 
     def style_template(self):
         style = self.head.look.style
-        return self.pick(_STYLES[style].split("|")) if style else "{s}"
+        return self.pick(vocabulary.STYLES[style].split("|")) if style else "{s}"
 
     def with_phrases(self, subject, phrases, endings):
         he = {"his": "he", "her": "she"}.get(self.his, "it")

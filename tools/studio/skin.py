@@ -192,7 +192,7 @@ def _skin(look, atlas, rng, base, creature):
         _bell(f["cheek"], 2.5) * (0.08 + 0.36 * redness) * (1 + 0.25 * flush)
         + _bell(f["nose"], 1.25) * (0.1 + 0.42 * redness)
         + _bell(f["nose_wing"], 0.7) * 0.14
-        + _ramp(f["ear"], 0.8) * 0.22
+        + _ramp(f["ear"], 0.8) * 0.12
         + _bell(f["chin"], 1.3) * 0.08
         + _bell(f["lid"], 0.35) * 0.16
     )
@@ -206,7 +206,7 @@ def _skin(look, atlas, rng, base, creature):
     melanin += 0.05 * _ramp(f["neck"], 3) + 0.35 * _bell(f["nostril"], 0.42) + 0.1 * _bell(f["nostril"], 0.9)
     hollow = _ramp(f["ear"] - 0.1, 0.3) * _ramp(8.35 - np.abs(p[:, 0]), 0.9)
     melanin += 0.3 * hollow
-    haemoglobin += 0.25 * hollow * light
+    haemoglobin += 0.18 * hollow * light
 
     fold = noise(p, 1.2, rng)
     lines = look.wrinkles * _bell(f["crease"], 0.1 + 0.05 * look.wrinkles) * np.clip(0.75 + 0.35 * fold, 0.1, 1.4)
@@ -438,9 +438,9 @@ def _material(rgb, style, atlas, rng, base):
         vein = np.exp(-np.abs(noise(turbulence, 5.0, rng)) / 0.07) * np.clip(0.5 + 0.6 * noise(p, 4.0, rng), 0, 1)
         out *= np.exp(-0.3 * vein[:, None] * np.array([1.0, 0.95, 0.85]) - 0.02 * noise(p, 1.5, rng)[:, None])
     elif style == "bronze statue":
-        patina = _ramp(noise(p, 2.5, rng) + 0.5 * noise(p, 0.5, rng) - 0.9 + 1.2 * np.clip(-light, 0, 0.6), 0.9)
-        out *= np.exp(0.09 * noise(p, 0.6, rng) + 0.05 * noise(p, 0.15, rng))[:, None]
-        _over(out, (86, 132, 112), 0.6 * patina)
+        patina = _ramp(noise(p, 2.5, rng) + 0.5 * noise(p, 0.5, rng) - 1.1 + 1.2 * np.clip(-light, 0, 0.6), 1.2)
+        out *= np.exp(0.05 * noise(p, 0.8, rng) + 0.04 * noise(p, 0.15, rng))[:, None]
+        _over(out, (86, 132, 112), 0.35 * patina)
     elif style == "clay":
         out *= np.exp(0.05 * noise(p, 1.2, rng) + 0.04 * noise(p * [1, 3, 1], 0.35, rng) + 0.03 * noise(p, 0.1, rng))[:, None]
     else:

@@ -9,6 +9,7 @@ Shapes are linear in known parameters, so a linear layer from parameters to code
 """
 
 import argparse
+import math
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -188,7 +189,7 @@ def run_training(name, trainer, step, minutes, rate, evaluate):
         if fraction >= 1:
             return
         for group in optimiser.param_groups:
-            group["lr"] = rate * min(1, (steps + 1) / 50) * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * fraction)))
+            group["lr"] = rate * min(1, (steps + 1) / 50) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fraction)))
         loss = step(generator)
         optimiser.zero_grad()
         loss.backward()

@@ -10,6 +10,7 @@ expression network learns the expression's weights. Both then continue with the 
 
 import argparse
 import json
+import math
 import time
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from cliphead_addon.engine.nets.mapping import Mapper, split
+from cliphead_addon.engine.nets.mapping import LOG_DEVIATION, Mapper, split
 from cliphead_addon.engine.nets.text import TextModel
 from cliphead_addon.engine.packs import set_part
 from tools.studio import captions
@@ -26,6 +27,7 @@ from tools.studio.expressions import EXPRESSIONS, coefficients
 
 from .text import HELD_OUT, RUN, Crowd, Speller, encode
 
+START = math.log(-LOG_DEVIATION[0] / LOG_DEVIATION[1])  # where `split` gives deviation 1, the population's
 BASES = Path("runs/head/bases.safetensors")
 
 
@@ -77,6 +79,7 @@ class Training(nn.Module):
         with torch.no_grad():
             for mapper in (self.identity, self.expression):
                 mapper.layers[-1].weight.mul_(0.1)
+            self.identity.layers[-1].bias[dimensions:] = START
 
     def identity_loss(self, embedding, code):
         """Negative log likelihood per parameter. embedding (B,C), whitened code (B,D)."""

@@ -280,7 +280,7 @@ def main():
         contrast, values, topics = teacher.losses(encode(model, tokens), rows, masks)
         loss = contrast + 1.5 * values + 3 * topics
         descent = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * now / (60 * options.minutes)))
-        optimiser.param_groups[0]["lr"] = options.rate * min((steps + 1) / 100, descent)
+        optimiser.param_groups[0]["lr"] = options.rate * min((steps + 1) / 100, float(descent))
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(learnt, 1.0)

@@ -62,8 +62,8 @@ def _march(values, cells, grid, bottom):
     mask = np.zeros(values.shape, bool)
     mask[1:, 1:, 1:] = cells[window][:-1, :-1, :-1]
     positions, faces, _, _ = marching_cubes(values, 0.0, mask=mask)
-    middle = grid.middle - first[0]
-    positions, faces, merged = merge_near_samples(positions.astype(np.float64), faces.astype(np.int64), middle)
+    planes = grid.middle - first[0], bottom - first[1]
+    positions, faces, merged = merge_near_samples(positions.astype(np.float64), faces.astype(np.int64), *planes)
     positions += first
     positions[:, 0] -= grid.middle
     positions[np.abs(positions[:, 0]) < 1e-4, 0] = 0.0

@@ -105,12 +105,13 @@ def compact(vertices, faces):
     return vertices[used], faces.reshape(-1, 3).astype(np.int32)
 
 
-def merge_near_samples(positions, faces, middle, nearness=0.22):
-    """Merge marching-cubes vertices that crowd around one grid sample, which is where all slivers come from.
+def merge_near_samples(positions, faces, middle, bottom, nearness=0.22):
+    """Merge marching-cubes vertices that crowd around one grid sample, which is where most slivers come from.
 
-    positions: (V,3) in grid units, faces: (F,3). A crowd is merged only if its faces form a disk whose rim is a simple
-    loop, so the surface stays what it was. Crowds of one parity never share a face: eight rounds treat them all.
-    middle: index of the plane x = 0; crowds around its samples end on it. Returns (positions, faces, merged), renumbered.
+    positions: (V,3) in grid units, faces: (F,3). A crowd is merged only if its faces form a disk (or, at the boundary, half
+    a disk) with a simple rim and none of them turns over, so the surface stays what it was. Crowds of one parity never
+    share a face: eight rounds treat them all. middle, bottom: indices of the planes x = 0 and of the neck's opening; crowds
+    around their samples end on them. Returns (positions, faces, merged), renumbered.
     """
     V = len(positions)
     sample = np.rint(positions).astype(np.int64)
@@ -121,48 +122,88 @@ def merge_near_samples(positions, faces, middle, nearness=0.22):
     crowd = np.full(V, -1)
     _, member, count = np.unique(key[near], return_inverse=True, return_counts=True)
     crowd[near] = np.where(count[member] > 1, member, -1)
-    edges, _, uses = edge_table(faces)
-    rim = np.unique(edges[uses == 1])
-    crowd[np.isin(crowd, crowd[rim]) & (crowd >= 0)] = -1
-
+    C = len(count)
     positions = positions.copy()
-    C = int(crowd.max()) + 1
     merged = 0
     for turn in range(8):
         mine = np.where(parity == turn, crowd, -1)
         corner = mine[faces]  # (F,3)
-        star = corner.max(axis=1)
-        rows = np.flatnonzero(star >= 0)
-        star, corner = star[rows], corner[rows]
-        inner = (corner >= 0).sum(axis=1)  # corners of the face that belong to the crowd
-        # An open star that is a disk has one vertex more than edges less faces; inner edges are met from both sides.
-        edge_visits = np.bincount(star, np.array([0, 2, 3, 3])[inner], minlength=C)
-        members = np.bincount(mine[mine >= 0], minlength=C)
-        good = (2 * (members + np.bincount(star, minlength=C)) - edge_visits) == 2
-        link = rows[inner == 1]
-        around = np.where(corner[inner == 1] >= 0, -1, faces[link])
-        pairs = np.sort(around, axis=1)[:, 1:]  # the two corners opposite the crowd
-        place, times = np.unique(np.repeat(star[inner == 1], 2) * V + pairs.ravel(), return_counts=True)
-        length = np.bincount(place // V, minlength=C)
-        good &= length >= 4
-        good[place[times != 2] // V] = False
-        good &= members > 1
+        rows = np.flatnonzero((corner >= 0).any(axis=1))
+        good = _disk_stars(mine, faces[rows], corner[rows], C)
         chosen = np.flatnonzero((mine >= 0) & good[mine])
+        for last in (False, True):
+            moved, first, index = _gathered(positions, sample, mine, chosen, middle, bottom)
+            if last:
+                break
+            turned = _turned_over(positions, moved, faces[rows], corner[rows], C)
+            chosen = chosen[~turned[mine[chosen]]]
         if not len(chosen):
             continue
-        group, index = np.unique(mine[chosen], return_inverse=True)
-        first = chosen[np.unique(index, return_index=True)[1]]
-        centre = np.stack([np.bincount(index, positions[chosen, axis]) for axis in range(3)], axis=-1)
-        centre /= np.bincount(index)[:, None]
-        on_plane = sample[first, 0] == middle
-        centre[on_plane, 0] = middle
-        positions[first] = centre
+        positions = moved
         number = np.arange(V)
         number[chosen] = first[index]
         faces = number[faces]
         faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
-        merged += len(chosen) - len(group)
+        merged += len(chosen) - len(first)
     return *compact(positions, faces), merged
+
+
+def _disk_stars(mine, faces, corner, C):
+    """Which crowds may shrink to a point: a bool per crowd.
+
+    mine: (V,) crowd of each vertex or -1; faces: (n,3) that touch a crowd; corner: (n,3) = mine[faces].
+    """
+    V = len(mine)
+    star = corner.max(axis=1)
+    members = np.bincount(mine[mine >= 0], minlength=C)
+    start, end = half_edges(faces)
+    touching = ((corner >= 0) | (np.roll(corner, -1, axis=1) >= 0)).ravel()
+    owner = np.repeat(star, 3)[touching]
+    edge, row, uses = np.unique(
+        np.minimum(start, end)[touching] * V + np.maximum(start, end)[touching], return_index=True, return_counts=True
+    )
+    owner = owner[row]
+    on_rim = np.bincount(owner[uses == 1], minlength=C)
+    euler_of_star = members - np.bincount(owner, minlength=C) + np.bincount(star, minlength=C)
+    link = (corner >= 0).sum(axis=1) == 1
+    opposite = np.sort(np.where(corner[link] >= 0, -1, faces[link]), axis=1)[:, 1:]
+    place, times = np.unique(np.repeat(star[link], 2) * V + opposite.ravel(), return_counts=True)
+    length = np.bincount(place // V, minlength=C)
+    ends = np.bincount(place[times == 1] // V, minlength=C)
+    inner = (on_rim == 0) & (euler_of_star == 1) & (ends == 0) & (length >= 4)
+    rim = (on_rim >= 2) & (euler_of_star == 0) & (ends == 2) & (length >= 3)
+    good = (inner | rim) & (members > 1)
+    good[place[times > 2] // V] = False
+    return good
+
+
+def _gathered(positions, sample, mine, chosen, middle, bottom):
+    """All positions with the chosen vertices at the mean of their crowd; each crowd's first vertex; its number by vertex."""
+    _, first, index = np.unique(mine[chosen], return_index=True, return_inverse=True)
+    first = chosen[first]
+    share = np.maximum(np.bincount(index), 1)
+    centre = np.stack([np.bincount(index, positions[chosen, axis]) / share for axis in range(3)], axis=-1)
+    for axis, plane in ((0, middle), (1, bottom)):
+        centre[sample[first, axis] == plane, axis] = plane
+    moved = positions.copy()
+    moved[chosen] = centre[index]
+    return moved, first, index
+
+
+def _turned_over(before, after, faces, corner, C):
+    """Crowds (bool per crowd) of which a remaining face would look away from the crowd's mean normal, or nearly."""
+    star = corner.max(axis=1)
+    old, new = (_normals(place, faces) for place in (before, after))
+    mean = np.stack([np.bincount(star, old[:, axis], minlength=C) for axis in range(3)], axis=-1)[star]
+    kept = (corner >= 0).sum(axis=1) == 1
+    along = np.einsum("fi,fi->f", new, mean)
+    bad = kept & (along < 0.2 * np.linalg.norm(new, axis=1) * np.linalg.norm(mean, axis=1))
+    return np.bincount(star[bad], minlength=C) > 0
+
+
+def _normals(positions, faces):
+    a, b, c = np.moveaxis(positions[faces], 1, 0)
+    return np.cross(b - a, c - a)
 
 
 def clean_disk(vertices, faces):

@@ -18,7 +18,7 @@ from ..errors import PackError
 from ..stages import HeadCode
 
 REACH = 2.5  # deviations; draws beyond are brought back, because heads out there look broken
-LOG_DEVIATION = (-4.0, 0.7)
+LOG_DEVIATION = (-4.0, 0.5)  # of shape parameters whose deviation over the population is 1
 
 
 class Mapper(nn.Module):

@@ -1,0 +1,199 @@
+"""Train the starter text model's image tower on pictures of studio heads, against its finished text tower.
+
+$ python -m tools.train.image_tower data --heads 2000     draws pictures of painted heads; resumes
+$ python -m tools.train.image_tower train --minutes 8     resumes from runs/image
+
+CLIP's symmetric contrastive loss between pictures and sentences about the same heads, with the text tower frozen. The encoder of
+parameters that the text tower was trained with gives a second, denser target for each picture.
+"""
+
+import argparse
+import json
+import os
+import time
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+from torch import nn
+from torch.nn import functional as F
+
+from cliphead_addon.engine.geometry.unwrap import UVLayout
+from cliphead_addon.engine.nets.text import TextModel, normalise
+from tools.studio import captions
+from tools.studio.atlas import studio_atlas
+from tools.studio.expressions import EXPRESSIONS
+from tools.studio.look import Look, random_look
+from tools.studio.people import Population
+from tools.studio.renders import Photographer
+
+from .text import HELD_OUT, Speller, Teacher, encode, random_expression, write_pack
+from .text import RUN as TEXT_RUN
+
+RUN = Path("runs/image")
+VIEWS, CHUNK, ATLAS = 4, 50, 192  # pictures of a head, heads in a file, px of the painted texture
+MEAN, DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # open_clip's for OpenAI's CLIP
+
+
+@cache
+def photographer(pack):
+    population = Population()
+    layout = UVLayout.from_arrays(load_file(pack / "layout.safetensors"))
+    return Photographer(population, studio_atlas(population, layout, ATLAS))
+
+
+def draw_head(pack, seed):
+    """-> pictures (VIEWS,64,64,3) uint8 and what is needed to write sentences about them."""
+    camera, rng = photographer(pack), np.random.default_rng([seed, 73])
+    population = camera.population
+    person = population.person(seed)
+    look, expression = random_look(rng, person), random_expression(rng)
+    z = population.attributes(population.vertices(person))
+    shapes = {}
+    for name, weight in expression.items():
+        for shape, value in EXPRESSIONS[name].items():
+            shapes[shape] = shapes.get(shape, 0) + weight * value
+    vertices, colours = population.vertices(person, shapes), camera.colours(look, rng)
+    pictures = np.stack([camera.picture(vertices, colours, rng) for _ in range(VIEWS)])
+    return pictures, {"seed": seed, "z": z, "look": asdict(look), "expression": expression}
+
+
+def make_data(pack, heads, held_out):
+    RUN.mkdir(parents=True, exist_ok=True)
+    began, made = time.time(), 0
+    for first, count in ((0, heads), (HELD_OUT, held_out)):
+        for start in range(first, first + count, CHUNK):
+            if (RUN / f"{start:07}.json").is_file():
+                continue
+            pictures, rows = zip(*(draw_head(pack, start + i) for i in range(min(CHUNK, first + count - start))), strict=True)
+            np.save(RUN / f"{start:07}.npy", np.stack(pictures))
+            (RUN / f"{start:07}.json").write_text(json.dumps(rows))
+            made += len(rows)
+            print(f"{made} heads, {(time.time() - began) / made:.2f} s each", flush=True)
+
+
+class Album:
+    """All drawn heads of one kind: pictures, and sentences made on the spot."""
+
+    def __init__(self, population, held_out):
+        chunks = [path for path in sorted(RUN.glob("???????.json")) if (int(path.stem) >= HELD_OUT) == held_out]
+        if not chunks:
+            raise SystemExit("No pictures yet: run `python -m tools.train.image_tower data` first.")
+        self.pictures = torch.from_numpy(np.concatenate([np.load(path.with_suffix(".npy")) for path in chunks]))
+        rows = [row for path in chunks for row in json.loads(path.read_text())]
+        heads = [(population.person(row["seed"]), row["z"], Look(**row["look"]), row["expression"]) for row in rows]
+        self.heads = heads
+        self.parameters = torch.from_numpy(np.stack([captions.parameters(*head) for head in heads]))
+
+    def sentences(self, indices, rng, tries=1):
+        """One sentence per head, the one that says most of `tries`."""
+        return [normalise(max((captions.caption(*self.heads[i], rng) for _ in range(tries)), key=len)) for i in indices]
+
+
+def prepare(pictures, shift=0):
+    """(B,64,64,3) uint8 -> (B,3,64,64) float32 as open_clip's preprocessing gives them, moved by up to `shift` px."""
+    x = pictures.permute(0, 3, 1, 2).float() / 255
+    if shift:
+        x = F.pad(x, (shift,) * 4, mode="replicate")
+        top, left = torch.randint(2 * shift + 1, (2,))
+        x = x[..., top : top + 64, left : left + 64] * (0.85 + 0.3 * torch.rand(len(x), 1, 1, 1))
+    return (x - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
+
+
+def contrast(one, other, scale):
+    logits = scale * one @ other.T
+    target = torch.arange(len(one))
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+@torch.no_grad()
+def retrieval(model, spell, album, tries, pairs=500):
+    """Share of held-out pictures whose own sentence is first, or among the first five, of `pairs` sentences."""
+    count = min(pairs, len(album.heads))
+    text = F.normalize(
+        encode(model, [spell(s) for s in album.sentences(range(count), np.random.default_rng(3), tries)]), dim=-1
+    )
+    image = torch.cat([model.encode_image(prepare(part), normalize=True) for part in album.pictures[:count, 0].split(100)])
+    rank = (image @ text.T).argsort(descending=True).eq(torch.arange(count)[:, None]).float().argmax(1)
+    return float((rank == 0).float().mean()), float((rank < 5).float().mean())
+
+
+def train(pack, minutes, size, rate, threads):
+    torch.manual_seed(0)
+    torch.set_num_threads(threads)
+    text = TextModel.load({"folder": "text"}, pack, keep_image=True)
+    model, spell, teacher = text.model, Speller(text.tokenizer), Teacher()
+    teacher.load_state_dict(torch.load(TEXT_RUN / "last.pt", weights_only=True)["teacher"])
+    teacher.requires_grad_(False)
+    population = Population()
+    album, held_out = Album(population, False), Album(population, True)
+    model.visual.requires_grad_(True)
+    optimiser = torch.optim.AdamW(model.visual.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.05)
+    steps, spent, last = 0, 0.0, RUN / "last.pt"
+    if last.is_file():
+        state = torch.load(last, weights_only=True)
+        model.visual.load_state_dict(state["visual"])
+        optimiser.load_state_dict(state["optimiser"])
+        steps, spent = state["steps"], state["spent"]
+    rng = np.random.default_rng([steps, 5])
+    torch.manual_seed(steps)
+    scale = float(model.logit_scale.exp())
+    started = saved = time.monotonic()
+    model.visual.train()
+    while True:
+        now = spent + time.monotonic() - started
+        done = now >= 60 * minutes
+        if done or time.monotonic() - saved > 90:
+            saved = time.monotonic()
+            state = {"visual": model.visual.state_dict(), "optimiser": optimiser.state_dict(), "steps": steps, "spent": now}
+            torch.save(state, last.with_suffix(".part"))
+            os.replace(last.with_suffix(".part"), last)
+        if done:
+            break
+        descent = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * now / (60 * minutes)))
+        optimiser.param_groups[0]["lr"] = rate * min((steps + 1) / 100, descent)
+        chosen = torch.randint(len(album.heads), (size,))
+        views = album.pictures[chosen, torch.randint(VIEWS, (size,))]
+        image = model.encode_image(prepare(views, shift=3), normalize=True)
+        with torch.no_grad():
+            sentences = F.normalize(encode(model, [spell(s) for s in album.sentences(chosen.tolist(), rng)]), dim=-1)
+            known = F.normalize(teacher.parameters_in(album.parameters[chosen]), dim=-1)
+        loss = contrast(image, sentences, scale) + contrast(image, known, scale)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.visual.parameters(), 1.0)
+        optimiser.step()
+        steps += 1
+        if steps % 50 == 0:
+            print(f"image: step {steps}, {now / 60:.1f} of {minutes:g} min, loss {loss:.3f}", flush=True)
+    model.eval()
+    for name, tries in (("any sentence", 1), ("the longest of eight", 8)):
+        first, five = retrieval(model, spell, held_out, tries)
+        print(f"held-out retrieval, {name}: top-1 {first:.3f}, top-5 {five:.3f} of {min(500, len(held_out.heads))}")
+    write_pack(model, pack)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
+    commands = parser.add_subparsers(dest="command", required=True)
+    data = commands.add_parser("data")
+    data.add_argument("--heads", type=int, default=2000)
+    data.add_argument("--held-out", type=int, default=500)
+    training = commands.add_parser("train")
+    training.add_argument("--minutes", type=float, default=8)
+    training.add_argument("--batch", type=int, default=128)
+    training.add_argument("--rate", type=float, default=1e-3)
+    training.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    if options.command == "data":
+        make_data(options.pack, options.heads, options.held_out)
+    else:
+        train(options.pack, options.minutes, options.batch, options.rate, options.threads)
+
+
+if __name__ == "__main__":
+    main()

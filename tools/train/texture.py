@@ -1,0 +1,453 @@
+"""Trains the starter pack's texture part: VAE, UNet and ControlNet in diffusers' own classes and folder format.
+
+$ python -m tools.train.texture layout                    fits the UV layout into the pack, unless it has one
+$ python -m tools.train.texture data --pairs 3000         paints textures with captions and UV normal maps; resumes
+$ python -m tools.train.texture vae --minutes 12          resumes where it stopped, as do the others
+$ python -m tools.train.texture latents                   encodes textures and captions once
+$ python -m tools.train.texture diffusion --minutes 28
+$ python -m tools.train.texture export                    writes the pack's texture/
+$ python -m tools.train.texture samples --out out/        a sheet of samples by the pack as it stands
+
+Every texture lies in the aligned UV space, so that a mirrored pair (image, normals) is another valid pair.
+"""
+
+import argparse
+import json
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch.nn import functional as F
+
+from cliphead_addon.engine import torchvision_guard  # noqa: F401  before diffusers
+from cliphead_addon.engine.geometry.unwrap import UVLayout
+from cliphead_addon.engine.nets.text import TextModel
+from cliphead_addon.engine.nets.texture import TextureModel
+from cliphead_addon.engine.packs import set_part
+from tools.studio import captions, skin
+from tools.studio.atlas import studio_atlas, studio_layout
+from tools.studio.expressions import EXPRESSIONS
+from tools.studio.ict import triangles
+from tools.studio.look import random_look
+from tools.studio.people import Population
+
+from diffusers import (  # isort: skip  after torchvision_guard
+    AutoencoderKL,
+    ControlNetModel,
+    DDIMScheduler,
+    StableDiffusionControlNetPipeline,
+    UNet2DConditionModel,
+)
+
+RUN = Path("runs/texture")
+PACK = Path("cliphead_addon/packs/starter")
+SIZE, HINT = 256, 256  # px of textures and of the UV normal maps that guide them
+HEADS = 240  # people whose normal maps are shared by all pairs
+CAPTIONS = 3  # sentences per texture
+CHUNK = 50  # textures painted between two looks at the clock
+UNCONDITIONAL = 0.12  # share of captions dropped, for classifier-free guidance
+LAST_STEP = 0.12  # share of pure-noise steps: these decide the mean colour
+VAE = dict(
+    down_block_types=("DownEncoderBlock2D",) * 4,
+    up_block_types=("UpDecoderBlock2D",) * 4,
+    block_out_channels=(16, 32, 64, 96),
+    layers_per_block=1,
+    latent_channels=4,
+    norm_num_groups=8,
+    sample_size=SIZE,
+    mid_block_add_attention=False,
+)
+SHARED = dict(
+    in_channels=4,
+    block_out_channels=(64, 128, 192),
+    layers_per_block=1,
+    cross_attention_dim=128,
+    attention_head_dim=4,  # heads, by diffusers' historical misnomer
+    norm_num_groups=16,
+)
+UNET = SHARED | dict(
+    sample_size=SIZE // 8,
+    out_channels=4,
+    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+)
+CONTROLNET = SHARED | dict(
+    down_block_types=("DownBlock2D",) * 3,  # it says where, the UNet reads what: no text attention here
+    mid_block_type="UNetMidBlock2D",
+    conditioning_embedding_out_channels=(8, 16, 32, 64),
+)
+# Zero terminal SNR with v-prediction lets the first step choose the mean colour (Lin et al. 2023, arXiv:2305.08891).
+SCHEDULER = dict(
+    beta_schedule="scaled_linear",
+    beta_start=0.00085,
+    beta_end=0.012,
+    prediction_type="v_prediction",
+    rescale_betas_zero_snr=True,
+    timestep_spacing="trailing",
+    clip_sample=False,
+    set_alpha_to_one=True,
+)
+
+
+def fit_layout(pack):
+    """Writes the UV layout that textures and heads share."""
+    if (pack / "layout.safetensors").is_file():
+        print(f"{pack} has a layout already.")
+        return
+    arrays = studio_layout(Population()).to_arrays()
+    pack.mkdir(parents=True, exist_ok=True)
+    save_file({name: torch.tensor(np.asarray(a, np.float32)) for name, a in arrays.items()}, pack / "layout.safetensors")
+    set_part(pack, "layout", {"file": "layout.safetensors"})
+
+
+@cache
+def studio(pack):
+    """Population, skin triangles and the two atlases, once per process."""
+    from safetensors.numpy import load_file
+
+    population = Population()
+    arrays = load_file(pack / "layout.safetensors")
+    layout = UVLayout.from_arrays(arrays)
+    ict = population.ict
+    parts = ["face", "head_neck", "mouth_socket"]
+    faces = [triangles(ict.part_quads(part)) for part in parts] + [triangles(ict.part_quads(f"eyeball_{s}")[:800]) for s in "LR"]
+    return population, np.concatenate(faces), studio_atlas(population, layout, SIZE)
+
+
+def make_head(pack, index):
+    """A person's measures and the UV normal map of that person with an expression."""
+    population, faces, atlas = studio(pack)
+    rng = np.random.default_rng([index, 71])
+    person = population.person(9 * 10**6 + index)
+    name = "neutral" if rng.random() < 0.35 else str(rng.choice(list(EXPRESSIONS)))
+    attributes = population.attributes(population.vertices(person))
+    vertices = population.vertices(person, EXPRESSIONS[name])
+    return atlas.normal_map(vertices, faces), attributes, name
+
+
+def paint_chunk(pack, start, count, heads):
+    """Pairs start..start+count-1: -> albedo (count,SIZE,SIZE,3) uint8, list of {head, captions}."""
+    torch.set_num_threads(1)
+    population, _, atlas = studio(pack)
+    normals = np.load(RUN / "normals.npy", mmap_mode="r")
+    images, rows = [], []
+    for i in range(start, start + count):
+        rng = np.random.default_rng([i, 72])
+        head = int(rng.integers(len(heads)))
+        person = population.person(9 * 10**6 + head)
+        attributes, expression = heads[head]
+        look = random_look(rng, person)
+        images.append(skin.paint(look, atlas, rng, skin.cavity_from_normals(normals[head], atlas)))
+        rows.append({"head": head, "captions": [captions.caption(person, attributes, look, expression, rng) for _ in range(CAPTIONS)]})
+    return np.stack(images), rows
+
+
+def make_data(pack, pairs, processes):
+    """Normal maps of HEADS people, then `pairs` painted textures with captions."""
+    RUN.mkdir(parents=True, exist_ok=True)
+    studio(pack)  # builds the atlas before the workers ask for it
+    with ProcessPoolExecutor(processes) as pool:
+        if not (RUN / "heads.json").is_file():
+            made = list(pool.map(make_head, [pack] * HEADS, range(HEADS), chunksize=8))
+            np.save(RUN / "normals.npy", np.stack([normal for normal, *_ in made]))
+            (RUN / "heads.json").write_text(json.dumps([rest for _, *rest in made]))
+        heads = json.loads((RUN / "heads.json").read_text())
+        missing = [start for start in range(0, pairs, CHUNK) if not (RUN / f"pairs/{start:06}.json").is_file()]
+        (RUN / "pairs").mkdir(exist_ok=True)
+        began = time.time()
+        jobs = [pool.submit(paint_chunk, pack, start, min(CHUNK, pairs - start), heads) for start in missing]
+        for done, (start, job) in enumerate(zip(missing, jobs, strict=True), 1):
+            images, rows = job.result()
+            np.save(RUN / f"pairs/{start:06}.npy", images)
+            (RUN / f"pairs/{start:06}.json").write_text(json.dumps(rows))
+            print(f"{done * CHUNK} textures, {(time.time() - began) / done / CHUNK:.2f} s each", flush=True)
+
+
+def read_pairs():
+    """Albedos (N,S,S,3) uint8, head of each (N,), captions (N of CAPTIONS)."""
+    chunks = sorted((RUN / "pairs").glob("*.json"))
+    rows = [row for chunk in chunks for row in json.loads(chunk.read_text())]
+    images = np.concatenate([np.load(chunk.with_suffix(".npy")) for chunk in chunks])
+    return images, np.array([row["head"] for row in rows]), [row["captions"] for row in rows]
+
+
+class Run:
+    """A training loop that lasts some minutes, saves itself every two and resumes; its learning rate falls to zero.
+
+    modules: name -> nn.Module; rate: the highest learning rate.
+    """
+
+    def __init__(self, name, modules, rate, minutes, average=0.0, folder=RUN):
+        self.path, self.modules, self.rate, self.minutes = folder / f"{name}.pt", modules, rate, minutes
+        parameters = [p for module in modules.values() for p in module.parameters()]
+        self.optimiser = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
+        self.average = average
+        self.steps = 0
+        if self.path.is_file():
+            state = torch.load(self.path, weights_only=True)
+            for key, module in modules.items():
+                module.load_state_dict(state["modules"][key])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.steps = state["steps"]
+        self.averages = {key: {k: v.clone() for k, v in m.state_dict().items()} for key, m in modules.items()}
+        if self.path.is_file():
+            self.averages = state["averages"]
+
+    def __call__(self, step, report=None):
+        """step: random generator -> loss tensor; report: called after the last step, with the averaged weights in place."""
+        began = saved = ticked = time.time()
+        generator = torch.Generator().manual_seed(self.steps)
+        shown, since = 0.0, 0
+        while (share := (time.time() - began) / (60 * self.minutes)) < 1:
+            warm = min(1.0, (self.steps + 1) / 50)
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.rate * warm * (0.5 + 0.5 * np.cos(np.pi * share)) + 1e-6
+            loss = step(generator)
+            self.optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], 1.0)
+            self.optimiser.step()
+            self.steps += 1
+            self._follow()
+            shown, since = shown + loss.item(), since + 1
+            if since == 25:
+                speed = since / (time.time() - ticked)
+                print(f"step {self.steps}  loss {shown / since:.4f}  {speed:.2f} steps/s  {share:.0%}", flush=True)
+                shown, since, ticked = 0.0, 0, time.time()
+            if time.time() - saved > 120:
+                self.save()
+                saved = time.time()
+        self.save()
+        if report:
+            for key, module in self.modules.items():
+                module.load_state_dict(self.averages[key])
+            print(report(), flush=True)
+
+    @torch.no_grad()
+    def _follow(self):
+        keep = min(self.average, (1 + self.steps) / (10 + self.steps))
+        for key, module in self.modules.items():
+            for name, value in module.state_dict().items():
+                self.averages[key][name].lerp_(value, 1 - keep)
+
+    def save(self):
+        modules = {key: module.state_dict() for key, module in self.modules.items()}
+        state = {"modules": modules, "averages": self.averages, "optimiser": self.optimiser.state_dict(), "steps": self.steps}
+        draft = self.path.with_suffix(".tmp")
+        torch.save(state, draft)
+        draft.replace(self.path)
+
+
+def averaged(name, modules, folder=RUN):
+    """Loads a run's averaged weights into modules: name -> nn.Module."""
+    state = torch.load(folder / f"{name}.pt", weights_only=True)
+    for key, module in modules.items():
+        module.load_state_dict(state["averages"][key])
+        module.eval().requires_grad_(False)
+
+
+def to_tensor(images):
+    """(B,S,S,3) uint8 -> (B,3,S,S) float32 in [-1,1]"""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def detail_loss(made, wanted):
+    """Three scales of edges, and how strong fine grain is: an L1 alone would wash pores and hairs out."""
+    loss = 0
+    for _ in range(3):
+        for axis in (2, 3):
+            loss = loss + F.l1_loss(made.diff(dim=axis), wanted.diff(dim=axis))
+        grain = [F.avg_pool2d((x - F.avg_pool2d(x, 3, 1, 1)).abs(), 8) for x in (made, wanted)]
+        loss = loss + F.l1_loss(*grain)
+        made, wanted = F.avg_pool2d(made, 2), F.avg_pool2d(wanted, 2)
+    return loss
+
+
+def train_vae(minutes, batch=16, crop=128):
+    """Reconstruction on crops: its networks are convolutions, so crops teach whole images."""
+    images, _, _ = read_pairs()
+    vae = AutoencoderKL(**VAE).to(memory_format=torch.channels_last)
+    held_out = to_tensor(images[-16:])
+    images = images[:-16]
+    places = np.arange(0, SIZE - crop + 1, 16)
+
+    def step(generator):
+        rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+        rows = rng.integers(len(images), size=batch)
+        y, x = rng.choice(places, batch), rng.choice(places, batch)
+        crops = np.stack([images[i, r : r + crop, c : c + crop] for i, r, c in zip(rows, y, x, strict=True)])
+        crops[batch // 2 :] = crops[batch // 2 :, :, ::-1]
+        wanted = to_tensor(crops).contiguous(memory_format=torch.channels_last)
+        posterior = vae.encode(wanted).latent_dist
+        made = vae.decode(posterior.sample(generator)).sample
+        kl = 0.5 * (posterior.mean**2 + posterior.var - 1 - posterior.logvar).mean()
+        return F.l1_loss(made, wanted) + 0.5 * detail_loss(made, wanted) + 1e-4 * kl
+
+    def report():
+        with torch.no_grad():
+            made = vae.decode(vae.encode(held_out).latent_dist.mean).sample.clamp(-1, 1)
+        sheet(torch.cat([held_out[:8], made[:8]]), RUN / "vae.png", 4)
+        psnr = -10 * torch.log10(((made - held_out) / 2).square().mean())
+        return f"held out: {psnr:.1f} dB"
+
+    Run("vae", {"vae": vae}, 2e-3, minutes, average=0.99)(step, report)
+
+
+@torch.no_grad()
+def make_latents(pack, batch=32):
+    """Means of all textures and their mirror images, their scale, and the captions' features, in half precision."""
+    images, heads, sentences = read_pairs()
+    vae = AutoencoderKL(**VAE)
+    averaged("vae", {"vae": vae})
+    latents = [[], []]
+    for start in range(0, len(images), batch):
+        x = to_tensor(images[start : start + batch])
+        for side, picture in enumerate((x, x.flip(-1))):
+            latents[side].append(vae.encode(picture).latent_dist.mean.half())
+    latents = torch.stack([torch.cat(side) for side in latents])  # (2,N,4,h,w)
+    text = TextModel.load({"folder": "text"}, pack)
+    read = [text.vocabulary.read(sentence)[0] if text.vocabulary else sentence for row in sentences for sentence in row]
+    tokens = torch.cat([text.encode_many(read[i : i + 256])[1].half() for i in range(0, len(read), 256)])
+    empty = text.encode_many([""])[1].half()
+    torch.save({"latents": latents, "scale": 1 / float(latents.float().std()), "heads": torch.from_numpy(heads),
+                "tokens": tokens.unflatten(0, (-1, CAPTIONS)), "empty": empty}, RUN / "latents.pt")  # fmt: skip
+    print(f"{latents.shape[1]} textures, latent deviation {latents.float().std():.3f}, tokens {tuple(tokens.shape)}")
+
+
+def networks():
+    """UNet and ControlNet, to be trained together from nothing."""
+    unet, controlnet = UNet2DConditionModel(**UNET), ControlNetModel(**CONTROLNET)
+    # Zero convolutions protect a trained UNet; with none to protect they only delay.
+    for layer in [*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block, controlnet.controlnet_cond_embedding.conv_out]:
+        torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+        layer.weight.data *= 0.3
+    return {name: net.to(memory_format=torch.channels_last) for name, net in (("unet", unet), ("controlnet", controlnet))}
+
+
+def train_diffusion(minutes, batch=16, half=False):
+    """v-prediction on cached latents; captions dropped at random."""
+    data = torch.load(RUN / "latents.pt", weights_only=True)
+    normals = torch.from_numpy(np.load(RUN / "normals.npy"))
+    nets = networks()
+    scheduler = DDIMScheduler(**SCHEDULER)
+    last = scheduler.config.num_train_timesteps - 1
+    count = data["latents"].shape[1]
+
+    def step(generator):
+        rows = torch.randint(count, (batch,), generator=generator)
+        side = torch.randint(2, (batch,), generator=generator)
+        clean = data["latents"][side, rows].float() * data["scale"]
+        hint = mirrored(normals[data["heads"][rows]], side)
+        tokens = data["tokens"][rows, torch.randint(CAPTIONS, (batch,), generator=generator)].float()
+        tokens[torch.rand(batch, generator=generator) < UNCONDITIONAL] = data["empty"].float()
+        times = torch.randint(last + 1, (batch,), generator=generator)
+        times[torch.rand(batch, generator=generator) < LAST_STEP] = last
+        noise = torch.randn(clean.shape, generator=generator)
+        noisy = scheduler.add_noise(clean, noise, times).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            down, middle = nets["controlnet"](noisy, times, tokens, hint, return_dict=False)
+            made = nets["unet"](
+                noisy, times, tokens, down_block_additional_residuals=down, mid_block_additional_residual=middle
+            ).sample
+        return F.mse_loss(made.float(), scheduler.get_velocity(clean, noise, times))
+
+    Run("diffusion", nets, 1e-3, minutes, average=0.995)(step)
+
+
+def mirrored(normals, side):
+    """UV normal maps (B,H,W,3) uint8, flipped where side is 1 -> (B,3,H,W) in [0,1]; x changes sign in the mirror."""
+    hint = normals.float() / 255
+    flipped = hint.flip(2) * torch.tensor([-1.0, 1, 1]) + torch.tensor([1.0, 0, 0])
+    hint = torch.where(side[:, None, None, None] == 1, flipped, hint)
+    return hint.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def export(pack):
+    """Writes the pipeline in half precision, in diffusers' folder format."""
+    data = torch.load(RUN / "latents.pt", weights_only=True)
+    vae = AutoencoderKL(**VAE, scaling_factor=data["scale"])
+    nets = networks()
+    averaged("vae", {"vae": vae})
+    averaged("diffusion", nets)
+    absent = dict.fromkeys(("text_encoder", "tokenizer", "safety_checker", "feature_extractor"))
+    pipeline = StableDiffusionControlNetPipeline(
+        vae=vae, **nets, **absent, scheduler=DDIMScheduler(**SCHEDULER), requires_safety_checker=False
+    )
+    pipeline.to(torch.float16).save_pretrained(pack / "texture")
+    set_part(pack, "texture", {"implementation": "diffusers", "folder": "texture"})
+    size = sum(file.stat().st_size for file in (pack / "texture").rglob("*") if file.is_file())
+    print(f"Wrote {pack / 'texture'}: {size / 1e6:.1f} MB")
+
+
+SAMPLES = (
+    "a young man with fair skin and blue eyes",
+    "an old man with dark brown skin and a full white beard",
+    "a young woman with red lipstick and freckles",
+    "an asian woman with black hair",
+    "a zombie",
+    "a marble statue",
+    "a clown",
+    "a bald man with a black moustache",
+)
+
+
+def samples(pack, out, guidance, steps):
+    """A sheet of textures for some sentences, on the first heads' normal maps."""
+    model = TextureModel.load(pack / "texture")
+    text = TextModel.load({"folder": "text"}, pack)
+    normals = np.load(RUN / "normals.npy", mmap_mode="r")
+    _, _, atlas = studio(pack)
+    empty = text.encode("", required=False).tokens
+    images, began = [], time.time()
+    for i, sentence in enumerate(SAMPLES):
+        tokens = text.encode(sentence).tokens
+        image = model.paint(tokens, empty, normals[i], atlas.coverage, seed=i, steps=steps, guidance=guidance, size=SIZE)
+        images.append(image)
+    print(f"{(time.time() - began) / len(images):.2f} s each")
+    out.mkdir(parents=True, exist_ok=True)
+    sheet(to_tensor(np.stack(images)), out / "samples.png", 4)
+
+
+def sheet(images, path, columns):
+    """Images (B,3,S,S) in [-1,1] -> one PNG, `columns` side by side."""
+    rows = images.unflatten(0, (-1, columns)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    Image.fromarray(((rows + 1) * 127.5).round().clamp(0, 255).byte().numpy()).save(path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("layout", "data", "vae", "latents", "diffusion", "export", "samples"))
+    parser.add_argument("--pack", type=Path, default=PACK)
+    parser.add_argument("--pairs", type=int, default=3000)
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--bf16", action="store_true", help="diffusion: half precision where the processor is fast at it")
+    parser.add_argument("--guidance", type=float, default=2.0)
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--out", type=Path, default=RUN)
+    options = parser.parse_args()
+    match options.command:
+        case "layout":
+            fit_layout(options.pack)
+        case "data":
+            make_data(options.pack, options.pairs, options.processes)
+        case "vae":
+            train_vae(options.minutes)
+        case "latents":
+            make_latents(options.pack)
+        case "diffusion":
+            train_diffusion(options.minutes, half=options.bf16)
+        case "export":
+            export(options.pack)
+        case "samples":
+            samples(options.pack, options.out, options.guidance, options.steps)
+
+
+if __name__ == "__main__":
+    main()
