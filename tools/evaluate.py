@@ -12,7 +12,6 @@ import numpy as np
 
 from cliphead_addon.engine.geometry import frames, surface
 from cliphead_addon.engine.head import HeadModel
-from cliphead_addon.engine.nets.mapping import Mappers
 from cliphead_addon.engine.packs import open_pack
 from cliphead_addon.engine.stages import HeadCode
 from tools.studio import shapes
@@ -25,19 +24,20 @@ HELD_OUT = 5_000_000  # training uses lower seeds
 def evaluate_shapes(pack, count, first_seed, resolution):
     """Prints the table: surface distances both ways, normals, anchors and expressions of unseen people."""
     people = Population()
-    head, mappers = HeadModel.load(pack), Mappers.load(pack)
-    rows = [compare(people, head, mappers, first_seed + i, resolution) for i in range(count)]
+    head, bases = HeadModel.load(pack), pack.tensors(pack.part("bases")["file"])
+    rows = [compare(people, head, bases, first_seed + i, resolution) for i in range(count)]
     print(f"{count} unseen people, seeds from {first_seed}, resolution {resolution}")
     for name in rows[0]:
         values = [row[name] for row in rows]
         print(f"  {name:44s} mean {np.mean(values):7.3f}   worst {np.max(values):7.3f}")
 
 
-def compare(people, head, mappers, seed, resolution):
+def compare(people, head, bases, seed, resolution):
     """One person: studio against network. -> measure name -> number"""
     person, rng = people.person(seed), np.random.default_rng(seed)
     truth = shapes.HeadShape(people, person)
-    code = HeadCode(mappers.identity_code(people.shape_code(person)), head.named_expression("neutral"))
+    identity = bases["identity_basis"] @ people.shape_code(person) + bases["identity_mean"]
+    code = HeadCode(identity, head.named_expression("neutral"))
     vertices, faces, _ = surface.extract(head.field(code), head.low, head.high, resolution)
 
     points, normals, triangle, bary = truth.sample_surface(20_000, rng)
@@ -59,17 +59,17 @@ def compare(people, head, mappers, seed, resolution):
     back_outer = ~((hit_corners >= bag.start) & (hit_corners < bag.stop)).any(1)
 
     anchors = people.anchors(truth.vertices)
-    predicted = head.identity.anchors(head._tensor(code.identity)[None])[0].numpy()
+    predicted = head.anchors(code)
     return {
         "face, mean distance both ways, mm": (to_network[face].mean() + to_truth[back_face].mean()) / 2,
         "head and neck, mean distance both ways, mm": (to_network[outer].mean() + to_truth[back_outer].mean()) / 2,
         "1 - normal consistency, face": 1 - (network_normals[face] * normals[face]).sum(1).mean(),
         "anchors, mm": np.linalg.norm(predicted - anchors, axis=1).mean() * frames.MM_PER_UNIT,
-        "expressions over moving points, mm": _expression_error(people, head, mappers, code, points, corners, bary),
+        "expressions over moving points, mm": _expression_error(people, head, code, points, corners, bary),
     }
 
 
-def _expression_error(people, head, mappers, code, points, corners, bary):
+def _expression_error(people, head, code, points, corners, bary):
     names = people.ict.expression_names
     canonical = np.array(coefficients(CANONICAL, names))
     weights = np.array([coefficients(e, names) for e in EXPRESSIONS.values()])

@@ -40,19 +40,22 @@ class HeadModel:
         """The skin's signed distance for a HeadCode, as `nets.nphm.HeadField`."""
         return HeadField(self.identity, code.identity, self.low, self.high)
 
+    @torch.inference_mode()
+    def anchors(self, code):
+        """Predicted anchors of a HeadCode: (K,3) float32, NPHM frame, canonical pose."""
+        return self.identity.anchors(self._tensor(code.identity)[None])[0].cpu().numpy()
+
     def mesh(self, code, resolution, shape_keys=(), progress=None):
         """A HeadCode -> HeadMesh with displacements for the named expressions in `shape_keys`."""
         field = self.field(code)
         canonical, faces, report = surface.extract(field, self.low, self.high, resolution, progress)
         vertices = canonical + self.displacements(canonical, code.identity, code.expression[None])[0]
-        with torch.inference_mode():
-            anchors = self.identity.anchors(self._tensor(code.identity)[None])[0].cpu().numpy()
         return HeadMesh(
             vertices=vertices,
             faces=faces,
             canonical=canonical,
             normals=vertex_normals(vertices, faces),
-            anchors=anchors,
+            anchors=self.anchors(code),
             displacements=self.shape_keys(canonical, code.identity, shape_keys),
             report=report | {"evaluations": field.evaluations},
         )

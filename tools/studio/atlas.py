@@ -135,9 +135,10 @@ class Atlas:
 
 
 def from_position_map(ict, posed, position):
-    """Atlas of a head's position map: ict `ict.ICT`, posed (26719,3) the same head's ICT vertices, position (R,R,3), NaN outside.
+    """Atlas of a head's position map.
 
-    Both in one frame and unit. Every texel is taken to the nearest point of skin, eyeball or mouth, then to the resting mean.
+    ict: `ict.ICT`, posed: (26719,3) the same head's ICT vertices, position: (R,R,3), NaN outside; both in one frame and unit.
+    Every texel is taken to the nearest point of skin, eyeball or mouth, then to the resting mean.
     """
     surfaces = [
         (SKIN, np.concatenate([triangles(ict.part_quads("face")), triangles(ict.part_quads("head_neck"))])),
@@ -183,12 +184,12 @@ def ict_marks(ict):
 def region_fields(position, part, marks):
     """What the painter asks about a texel. position: (T,3) cm, part: (T,) -> dict of (T,) float32, cm unless said otherwise.
 
-    lip: depth inside the vermilion (negative outside); lip_up: height above the mouth's line; eye_axis: distance from the
-    optical axis; lid: distance from the lid margin; lid_up: +1 at the upper lid to -1 at the lower; lid_along: 0 inner
-    to 1 outer corner; brow: distance from the brow's curve; brow_along: 0 inner to 1 outer; brow_up: height above it;
-    nose, nose_wing, nostril, bridge, cheek, chin: distance from the place; hairline: height above the hair's edge;
-    ear: depth inside the ear's ellipse; beard, moustache, goatee: depth inside the region; neck: depth below the jaw; crease: distance from the nearest
-    expression line; front: cosine between the azimuth of the texel and the face.
+    lip: depth inside the vermilion (negative outside); lip_up: height above the mouth's line. eye_axis: distance from the
+    optical axis; lid: from the lid margin; lid_up: +1 at the upper lid to -1 at the lower; lid_along: 0 inner to 1 outer
+    corner. brow: distance from the brow's curve; brow_along: 0 inner to 1 outer; brow_up: height above it. nose, nose_wing,
+    nostril, bridge, cheek, chin: distance from the place. ear, beard, moustache, goatee: depth inside the region. hairline:
+    height above the hair's edge. neck: depth below the jaw. crease: distance from the nearest expression line. azimuth:
+    degrees from the face, and front: its cosine.
     """
     x, y, z = position.T
     landmarks = marks.landmarks

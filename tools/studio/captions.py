@@ -127,7 +127,8 @@ class _Sentence:
         return self.rng.random() < p
 
     def build(self):
-        self.noun = self.say_noun()
+        self.noun, noun_topics = self.choose_noun()
+        first_noun = self.noun
         self.say_age()
         self.say_origin()
         tellers = [self.say_build, self.say_skin, self.say_hair, self.say_beard, self.say_eyes, self.say_make_up, self.say_fine]
@@ -146,46 +147,35 @@ class _Sentence:
                 self.adjectives.append(self.word(self.pick(fitting)))
         self.say_expression()
         text = self.assemble().replace("{his}", self.his)
+        if first_noun in text:  # some styles and hair words take the noun's place
+            self.mentioned |= noun_topics
         if not {"he", "she", "his", "her"}.isdisjoint(re.findall(r"\w+", text)):
             self.mentioned.add("gender")
         return text, frozenset(self.mentioned)
 
-    def say_noun(self):
-        head = self.head
-        if self.chance(0.12):
-            fitting = [role for role in vocabulary.ROLES if role[1](head)]
-            if fitting:
-                words, _, topics = self.pick(fitting)
-                self.mentioned.update(topic.replace("_", " ") for topic in topics.split())
-                return self.word(words)
-        child = head.age < 13
+    def choose_noun(self):
+        """A noun, and the topics it speaks of."""
+        head, man = self.head, self.head.man
+        fitting = [role for role in vocabulary.ROLES if role[1](head)] if self.chance(0.12) else []
+        if fitting:
+            nouns, _, topics = self.pick(fitting)
+            return self.word(nouns), {topic.replace("_", " ") for topic in topics.split()}
+        if head.age < 13:
+            if not self.names_gender:
+                return self.word("child kid child youngster baby toddler"), {"age"}
+            boys, girls = "boy boy baby_boy little_boy schoolboy son", "girl girl baby_girl little_girl schoolgirl daughter"
+            return self.word(boys if man else girls), {"age", "gender"}
         if not self.names_gender:
-            return self.word(
-                "child kid child youngster"
-                if child and self.age_said()
-                else "person human face head someone individual character"
-            )
-        self.mentioned.add("gender")
-        if child and self.age_said():
-            return self.word(
-                "boy boy baby_boy little_boy schoolboy son"
-                if head.man
-                else "girl girl baby_girl little_girl schoolgirl daughter"
-            )
-        if 13 < head.age < 22 and self.chance(0.2) and self.age_said():
-            return self.word("lad boy teenage_boy" if head.man else "girl lass teenage_girl")
-        if not head.man and head.age < 32 and self.chance(0.2) and self.age_said():
-            return "girl"
-        return self.word(
-            "man man man man male guy gentleman fellow bloke dude" if head.man else "woman woman woman woman female lady lady"
-        )
-
-    def age_said(self):
-        self.mentioned.add("age")
-        return True
+            return self.word("person human face head someone individual character"), set()
+        if head.age < 22 and self.chance(0.2):
+            return self.word("lad boy teenage_boy" if man else "girl lass teenage_girl"), {"age", "gender"}
+        if not man and head.age < 32 and self.chance(0.2):
+            return "girl", {"age", "gender"}
+        men, women = "man man man man male guy gentleman fellow bloke dude", "woman woman woman woman female lady lady"
+        return self.word(men if man else women), {"gender"}
 
     def say_age(self):
-        if not self.chance(0.6 if "age" not in self.mentioned else 0.25):
+        if not self.chance(0.55):
             return
         age = self.head.age
         self.mentioned.add("age")

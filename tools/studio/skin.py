@@ -5,6 +5,7 @@ lips, eyes, lashes, brows and beard hair by hair, make-up, and the styles that t
 Noise is sampled in three dimensions on the resting mean head, so nothing breaks at the cut.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -25,15 +26,28 @@ MELANIN = np.array([0.45, 0.70, 0.95], np.float32)  # how density darkens red, g
 HAEMOGLOBIN = np.array([0.12, 0.75, 0.62], np.float32)
 IRIS_RADIUS, PUPIL_RADIUS = 0.6, 0.21  # cm
 
-# Creatures keep the anatomy of skin: base tone, share of redness, lips, hair, sclera, iris, and how dark the sockets are.
+
+@dataclass(frozen=True)
+class Creature:
+    """What a style changes on living skin; colours are sRGB."""
+
+    base: tuple
+    red: float  # share of skin's redness that is left
+    lips: tuple
+    hair: tuple | None
+    sclera: tuple
+    iris: tuple
+    socket: float  # how dark the eye sockets are
+
+
 CREATURES = {
-    "zombie": dict(base=(134, 144, 108), red=0.25, lips=(92, 74, 66), hair=(52, 50, 42), sclera=(206, 200, 160), iris=(168, 172, 150), socket=1.0),
-    "alien": dict(base=(112, 168, 104), red=0.05, lips=(82, 126, 78), hair=None, sclera=(14, 16, 18), iris=(10, 12, 14), socket=0.35),
-    "vampire": dict(base=(226, 220, 224), red=0.15, lips=(150, 14, 26), hair=(16, 14, 18), sclera=(232, 220, 218), iris=(178, 18, 20), socket=0.75),
-    "joker": dict(base=(238, 236, 232), red=0.1, lips=(186, 18, 28), hair=(56, 128, 50), sclera=(230, 226, 218), iris=(84, 116, 74), socket=0.2),
-    "orc": dict(base=(86, 112, 58), red=0.35, lips=(70, 62, 46), hair=(28, 26, 22), sclera=(212, 196, 120), iris=(190, 132, 28), socket=0.55),
-}  # fmt: skip
-# Materials replace everything: colour, how much of the painted detail stays as shading, and whether eyes keep a drawn iris.
+    "zombie": Creature((134, 144, 108), 0.25, (92, 74, 66), (52, 50, 42), (206, 200, 160), (168, 172, 150), 1.0),
+    "alien": Creature((112, 168, 104), 0.05, (82, 126, 78), None, (14, 16, 18), (10, 12, 14), 0.35),
+    "vampire": Creature((226, 220, 224), 0.15, (150, 14, 26), (16, 14, 18), (232, 220, 218), (178, 18, 20), 0.75),
+    "joker": Creature((238, 236, 232), 0.1, (186, 18, 28), (56, 128, 50), (230, 226, 218), (84, 116, 74), 0.2),
+    "orc": Creature((86, 112, 58), 0.35, (70, 62, 46), (28, 26, 22), (212, 196, 120), (190, 132, 28), 0.55),
+}
+# Materials replace everything: their colour, and how much of the painted detail stays as shading.
 MATERIALS = {
     "marble statue": dict(colour=(226, 223, 217), detail=0.16),
     "bronze statue": dict(colour=(136, 92, 48), detail=0.4),
@@ -50,10 +64,10 @@ def paint(look, atlas, rng=None, cavity=None):
     rng = rng or np.random.default_rng(look.seed)
     style = STYLES[look.style]
     creature = CREATURES.get(style)
-    base = np.array(creature["base"], np.float32) if creature else _tone(look.tone)
+    base = np.array(creature.base, np.float32) if creature else _tone(look.tone)
     hair = HAIRS[look.hair] * np.float32(rng.uniform(0.92, 1.08))
     if creature:
-        hair = None if creature["hair"] is None else np.array(creature["hair"], np.float32)
+        hair = None if creature.hair is None else np.array(creature.hair, np.float32)
     rgb = _skin(look, atlas, rng, base, creature)
     if cavity is not None:
         rgb *= np.exp(-0.35 * cavity)[:, None]
@@ -178,7 +192,7 @@ def _roots(atlas, density, count, rng):
 
 def _skin(look, atlas, rng, base, creature):
     f, p, T = atlas.regions, atlas.position, len(atlas.texels)
-    red = 1.0 if creature is None else creature["red"]
+    red = 1.0 if creature is None else creature.red
     uneven = 1 + 0.5 * look.wrinkles
     blotch, patch, grain, fine = (noise(p, s, rng) for s in (4.0, 1.3, 0.42, 0.16))
     pores = noise(p, 0.085, rng)
@@ -196,7 +210,7 @@ def _skin(look, atlas, rng, base, creature):
         + _bell(f["chin"], 1.3) * 0.08
         + _bell(f["lid"], 0.35) * 0.16
     )
-    socket = 0.12 + 0.12 * look.wrinkles + (creature["socket"] if creature else 0) * 0.9
+    socket = 0.12 + 0.12 * look.wrinkles + (creature.socket if creature else 0) * 0.9
     below = 0.5 - 0.5 * f["lid_up"]
     melanin += socket * _bell(f["lid"], 0.85) * (0.65 + 0.6 * below)
     haemoglobin += 0.5 * socket * _bell(f["lid"], 0.6) * red
@@ -248,7 +262,7 @@ def _lips(rgb, look, atlas, rng, base, creature):
     colour = base * np.exp(-(blood * HAEMOGLOBIN + (brown + 0.02 * look.tone) * MELANIN))
     alpha = 0.92 * inside
     if creature:
-        colour = np.array(creature["lips"], np.float32)
+        colour = np.array(creature.lips, np.float32)
     elif name in LIP_COLOURS:
         colour = np.array(LIP_COLOURS[name], np.float32)
         alpha = 0.97 * _ramp(f["lip"], 0.08 + 0.5 * atlas.texel_cm) * (atlas.part == SKIN)
@@ -266,13 +280,13 @@ def _eyes(rgb, look, atlas, rng, creature):
     r, lid, q = f["eye_axis"][eye], f["lid"][eye], p[eye]
     texel = atlas.texel_cm[eye]
     along, up = f["lid_along"][eye], f["lid_up"][eye]
-    sclera = np.array(creature["sclera"] if creature else (232, 227, 220), np.float32)
+    sclera = np.array(creature.sclera if creature else (232, 227, 220), np.float32)
     corner = np.exp(-np.clip(along, 0, 1) / 0.09) + 0.45 * np.exp(-np.clip(1 - along, 0, 1) / 0.1)
     veins = np.maximum(noise(q * [0.5, 2.0, 1.0], 0.16, rng) - 0.6, 0) * _ramp(r - 0.75, 0.3)
     pink = np.clip(0.8 * corner + 0.12 * veins + 0.04 * look.tone / 5, 0, 1) * (0.2 if creature else 1)
     white = sclera * np.exp(-pink[:, None] * np.array([0.12, 0.55, 0.5]))
     white += 3 * noise(q, 0.5, rng)[:, None]
-    iris = np.array(creature["iris"], np.float32) if creature else EYES[look.eyes] * np.float32(rng.uniform(0.9, 1.1))
+    iris = np.array(creature.iris, np.float32) if creature else EYES[look.eyes] * np.float32(rng.uniform(0.9, 1.1))
     side = np.where(q[:, :1] > 0, atlas.marks.eyes[0], atlas.marks.eyes[1])
     angle = np.arctan2(q[:, 1] - side[:, 1], q[:, 0] - side[:, 0])
     spokes = np.stack([np.cos(angle), np.sin(angle), 0.6 * r], axis=-1) + 9 * (q[:, :1] > 0)

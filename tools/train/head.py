@@ -305,7 +305,8 @@ def export(folder):
         "expression_mean": expression.code.bias.detach(),
         "neutral": codes["neutral"],
     }
-    save_file({name: value.contiguous() for name, value in bases.items()}, RUN / "bases.safetensors")
+    half(bases, folder / "bases.safetensors")
+    set_part(folder, "bases", {"file": "bases.safetensors"})
     print(f"Wrote the head model to {folder}.")
 
 

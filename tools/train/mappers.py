@@ -28,7 +28,6 @@ from tools.studio.expressions import EXPRESSIONS, coefficients
 from .text import HELD_OUT, RUN, Crowd, Speller, encode
 
 START = math.log(-LOG_DEVIATION[0] / LOG_DEVIATION[1])  # where `split` gives deviation 1, the population's
-BASES = Path("runs/head/bases.safetensors")
 
 
 class Embedder:
@@ -222,7 +221,7 @@ def main():
     RUN.mkdir(parents=True, exist_ok=True)
     (RUN / "mappers.json").write_text(json.dumps({"right": right, "spread": spread, "expression": expression}, indent=1))
     if not options.dry:
-        write_pack(training, load_file(BASES), options.pack)
+        write_pack(training, {name: value.float() for name, value in load_file(options.pack / "bases.safetensors").items()}, options.pack)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ ARCHITECTURE = {
 NAME = "cliphead-small"
 MERGES = 3000  # at most; fewer once every word is one token
 HELD_OUT = 10**5  # seeds from here on are never trained on
+CHOICES = ("eyes", "hair", "scalp", "beard", "lips", "make-up", "style")  # topics of which one value is true
 MOUTHS = "smile|laugh|pout|kiss|puffed cheeks|mouth open|jaw left|jaw right|lips pressed|smirk|sneer".split("|")
 EYES = "eyes closed|wink left|wink right|raised brows|squint".split("|")
 
@@ -165,7 +166,18 @@ class Teacher(nn.Module):
         self.parameters_in = nn.Sequential(nn.Linear(parameters, hidden), nn.GELU(), nn.Linear(hidden, width))
         self.values = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, parameters))
         self.topics = nn.Linear(width, parameters)
+        amounts = torch.ones(parameters)
+        for topic in CHOICES:
+            amounts[captions.SLICES[topic]] = 0
+        self.register_buffer("amounts", amounts, persistent=False)
         self.scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
+
+    def _choice(self, topic, read, rows, masks):
+        """Cross entropy of a topic of which one value is true, over the sentences that speak of it; small groups count less."""
+        where = captions.SLICES[topic]
+        said = masks[:, where.start]
+        loss = F.cross_entropy(read[:, where], rows[:, where].argmax(1), reduction="none")
+        return (loss * said).sum() / (said.sum() + 2)
 
     def losses(self, features, rows, masks):
         """features (B,C), parameters (B,P), what is spoken of (B,P) -> contrastive, values and topics losses."""
@@ -174,7 +186,9 @@ class Teacher(nn.Module):
         logits = self.scale.clamp(max=np.log(100)).exp() * text @ heads.T
         target = torch.arange(len(text))
         contrast = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-        values = ((self.values(text * 8) - rows).square() * masks).sum() / masks.sum()
+        read = self.values(text * 8)
+        choices = torch.stack([self._choice(topic, read, rows, masks) for topic in CHOICES]).mean()
+        values = ((read - rows).square() * masks * self.amounts).sum() / (masks * self.amounts).sum() + choices
         topics = F.binary_cross_entropy_with_logits(self.topics(text * 8), masks)
         return contrast, values, topics
 
@@ -278,7 +292,7 @@ def main():
     while (now := spent + time.monotonic() - started) < 60 * options.minutes:
         _, tokens, rows, masks = batch(crowd, spell, rng, options.batch)
         contrast, values, topics = teacher.losses(encode(model, tokens), rows, masks)
-        loss = contrast + 1.5 * values + 3 * topics
+        loss = contrast + 6 * values + 3 * topics
         descent = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * now / (60 * options.minutes)))
         optimiser.param_groups[0]["lr"] = options.rate * min((steps + 1) / 100, float(descent))
         optimiser.zero_grad()

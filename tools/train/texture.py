@@ -13,6 +13,7 @@ Every texture lies in the aligned UV space, so that a mirrored pair (image, norm
 
 import argparse
 import json
+import math
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -116,7 +117,9 @@ def studio(pack):
     layout = UVLayout.from_arrays(arrays)
     ict = population.ict
     parts = ["face", "head_neck", "mouth_socket"]
-    faces = [triangles(ict.part_quads(part)) for part in parts] + [triangles(ict.part_quads(f"eyeball_{s}")[:800]) for s in "LR"]
+    faces = [triangles(ict.part_quads(part)) for part in parts] + [
+        triangles(ict.part_quads(f"eyeball_{s}")[:800]) for s in "LR"
+    ]
     return population, np.concatenate(faces), studio_atlas(population, layout, SIZE)
 
 
@@ -144,7 +147,9 @@ def paint_chunk(pack, start, count, heads):
         attributes, expression = heads[head]
         look = random_look(rng, person)
         images.append(skin.paint(look, atlas, rng, skin.cavity_from_normals(normals[head], atlas)))
-        rows.append({"head": head, "captions": [captions.caption(person, attributes, look, expression, rng) for _ in range(CAPTIONS)]})
+        rows.append(
+            {"head": head, "captions": [captions.caption(person, attributes, look, expression, rng) for _ in range(CAPTIONS)]}
+        )
     return np.stack(images), rows
 
 
@@ -207,7 +212,7 @@ class Run:
         while (share := (time.time() - began) / (60 * self.minutes)) < 1:
             warm = min(1.0, (self.steps + 1) / 50)
             for group in self.optimiser.param_groups:
-                group["lr"] = self.rate * warm * (0.5 + 0.5 * np.cos(np.pi * share)) + 1e-6
+                group["lr"] = self.rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-6
             loss = step(generator)
             self.optimiser.zero_grad()
             loss.backward()
@@ -324,7 +329,11 @@ def networks():
     """UNet and ControlNet, to be trained together from nothing."""
     unet, controlnet = UNet2DConditionModel(**UNET), ControlNetModel(**CONTROLNET)
     # Zero convolutions protect a trained UNet; with none to protect they only delay.
-    for layer in [*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block, controlnet.controlnet_cond_embedding.conv_out]:
+    for layer in [
+        *controlnet.controlnet_down_blocks,
+        controlnet.controlnet_mid_block,
+        controlnet.controlnet_cond_embedding.conv_out,
+    ]:
         torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
         layer.weight.data *= 0.3
     return {name: net.to(memory_format=torch.channels_last) for name, net in (("unet", unet), ("controlnet", controlnet))}

@@ -64,7 +64,9 @@ def train(minutes, batch=16, crop=64):
         y, x = rng.integers(0, small.shape[1] - crop + 1, (2, batch))
         inputs = np.stack([small[i, r : r + crop, c : c + crop] for i, r, c in zip(rows, y, x, strict=True)])
         scale = NETWORK["factor"]
-        wanted = [large[i, scale * r : scale * (r + crop), scale * c : scale * (c + crop)] for i, r, c in zip(rows, y, x, strict=True)]
+        wanted = [
+            large[i, scale * r : scale * (r + crop), scale * c : scale * (c + crop)] for i, r, c in zip(rows, y, x, strict=True)
+        ]
         inputs, wanted = ((to_tensor(images) + 1) / 2 for images in (inputs, np.stack(wanted)))
         made = network(inputs.contiguous(memory_format=torch.channels_last))
         return F.l1_loss(made, wanted) + 0.5 * detail_loss(made, wanted)

@@ -55,7 +55,9 @@ class HarmonicSolver:
                 options={"SymmetricMode": True},
             )
         except RuntimeError as error:
-            raise UnwrapError("Some vertices of the mesh are not connected to its boundary. Clean the mesh to one piece.") from error
+            raise UnwrapError(
+                "Some vertices of the mesh are not connected to its boundary. Clean the mesh to one piece."
+            ) from error
 
     def solve(self, values):
         """Boundary values (B,C) -> (V,C) float64, harmonic inside."""

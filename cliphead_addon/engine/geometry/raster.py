@@ -50,6 +50,11 @@ def render(points, faces, attributes, size):
     return image.reshape(size, size, -1), np.isfinite(nearest).reshape(size, size)
 
 
+def coverage(uv, size):
+    """Which pixels have their centre in a triangle: uv (F,3,2) -> (R,R) bool, row 0 at the top."""
+    return rasterise(uv, np.zeros((len(uv), 3, 0), np.float32), size)[1]
+
+
 def pad(image, coverage, pixels):
     """Copy the nearest covered pixel outwards. image: (R,R,...), coverage: (R,R) bool -> image, `pixels` px wider."""
     if not coverage.any():
@@ -97,7 +102,9 @@ def _fragments(corner, size):
         y = row + 0.5
         whole = _crossing(top[face], bottom[face], y)
         upper = y < middle[face, 1]
-        half = _crossing(np.where(upper[:, None], top[face], middle[face]), np.where(upper[:, None], middle[face], bottom[face]), y)
+        half = _crossing(
+            np.where(upper[:, None], top[face], middle[face]), np.where(upper[:, None], middle[face], bottom[face]), y
+        )
         left = np.clip(np.ceil(np.minimum(whole, half) - 0.5), 0, size).astype(np.int64)
         right = np.clip(np.ceil(np.maximum(whole, half) - 0.5), 0, size).astype(np.int64)
         length = np.maximum(right - left, 0)

@@ -1,4 +1,4 @@
-"""Sample a field only where its surface is: coarse signs for a start, then from cell to cell over the faces the surface crosses."""
+"""Sample a field only where its surface is: coarse signs to find it, then from cell to cell across their faces."""
 
 from dataclasses import dataclass
 
@@ -98,11 +98,12 @@ def follow_surface(field, grid, progress=None):
     sampler = Sampler(field, grid, progress)
     for stride in COARSE_STRIDES:
         cells = _seeds(sampler, grid, stride)
-        if len(cells):
+        within = tuple(slice(a, b + 1) for a, b in zip(*grid.inside, strict=True))
+        lowest, highest = np.nanmin(sampler.values[within]), np.nanmax(sampler.values[within])
+        if lowest < 0 <= highest:
             return sampler, _grow(sampler, grid, cells)
-    known = sampler.values[np.isfinite(sampler.values)]
     raise SurfaceError(
-        f"No surface to extract: distances run from {known.min():.3g} to {known.max():.3g} in the box. "
+        f"No surface to extract: distances run from {lowest:.3g} to {highest:.3g} in the box. "
         "Try another seed or a plainer prompt."
     )
 

@@ -45,7 +45,9 @@ def cut_open(faces, path):
     cut_faces, source = split_fans(faces, np.stack([path[:-1], path[1:]], axis=-1))
     loops = boundary_loops(cut_faces)
     if len(loops) != 1:
-        raise UnwrapError(f"Cutting the seam left {len(loops)} boundaries instead of one. Check the mesh at the back of the head.")
+        raise UnwrapError(
+            f"Cutting the seam left {len(loops)} boundaries instead of one. Check the mesh at the back of the head."
+        )
     rim = loops[0]
     start = np.flatnonzero(source[rim] == path[-1])
     return cut_faces, source, np.roll(rim, -start[0])

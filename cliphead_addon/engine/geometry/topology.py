@@ -319,8 +319,8 @@ def _handle_loop(vertices, faces):
     """A short simple loop that does not separate the surface, as ordered vertices.
 
     Tree and cotree: edges neither in a shortest-path tree from a root nor crossed by a spanning tree of the dual graph
-    close exactly two loops per handle (Erickson and Whittlesey 2005), shortest among those through the root. A handle's loops cross
-    each other, so the search goes on from places along the loops found from a first root, and along the shortest of those.
+    close exactly two loops per handle (Erickson and Whittlesey 2005), shortest among those through the root. The
+    two loops of a handle cross, so the search goes on from places along the first loops, then along the shortest found.
     """
     edges, side, count = edge_table(faces)
     V, F = len(vertices), len(faces)

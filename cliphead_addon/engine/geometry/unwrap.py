@@ -63,9 +63,7 @@ def unwrap(mesh, layout, alignment="landmarks"):
         uv = _to_tile(plane)
     flipped = _flipped(uv, flat.faces)
     if flipped or not _simple(uv[flat.rim]):
-        raise UnwrapError(
-            f"{flipped} of {len(flat.faces)} triangles fold over in UV space. Try another resolution; needles in the mesh do this."
-        )
+        raise UnwrapError(f"{flipped} of {len(flat.faces)} triangles fold over in UV space. Try another resolution or seed.")
     report = {
         "flipped": flipped,
         "damping": damping,
@@ -178,7 +176,7 @@ def _aligned(flat, mesh, layout):
     """The landmarks carried to their places, as far as nothing folds: plane coordinates (V',2) and damping."""
     if len(mesh.anchors) != len(layout.anchors):
         raise UnwrapError(
-            f"The head has {len(mesh.anchors)} anchors, the layout {len(layout.anchors)}. Use the layout of the head's own pack."
+            f"The head has {len(mesh.anchors)} anchors, the layout {len(layout.anchors)}. Use the layout of its pack."
         )
     places = flat.locate(mesh.anchors)
     used = layout.used & (inside_curve(places) > 0.2 * FADE)
@@ -307,7 +305,8 @@ def _simple(rim):
     below, above = rim[: right + 1], np.concatenate([rim[right:], rim[:1]])[::-1]
     if (np.diff(below[:, 0]) < 0).any() or (np.diff(above[:, 0]) < 0).any():
         return False
-    u = np.unique(rim[:, 0])[1:-1]
+    u = np.unique(rim[:, 0])
+    u = np.concatenate([u[1:-1], (u[1:] + u[:-1]) / 2])
     return bool((np.interp(u, *below.T) < np.interp(u, *above.T)).all())
 
 

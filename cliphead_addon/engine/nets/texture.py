@@ -36,7 +36,7 @@ class TextureModel:
         absent = dict.fromkeys(("text_encoder", "tokenizer", "safety_checker", "feature_extractor", "image_encoder"))
         try:
             pipeline = StableDiffusionControlNetPipeline.from_pretrained(
-                folder, **absent, requires_safety_checker=False, local_files_only=True, torch_dtype=torch.float32
+                folder, **absent, requires_safety_checker=False, local_files_only=True, dtype=torch.float32
             )
         except Exception as error:
             raise PackError(
@@ -51,7 +51,18 @@ class TextureModel:
         return self.pipeline.unet.config.sample_size * self.pipeline.vae_scale_factor
 
     def paint(
-        self, tokens, negative_tokens, normal_uv, coverage, seam=None, *, seed=0, steps=12, guidance=2.0, size=512, progress=None
+        self,
+        tokens,
+        negative_tokens,
+        normal_uv,
+        coverage,
+        seam=None,
+        *,
+        seed=0,
+        steps=12,
+        guidance=2.0,
+        size=512,
+        progress=None,
     ):
         """Paint an albedo: -> (size,size,3) uint8 sRGB, padded past the island, both sides of the cut alike.
 

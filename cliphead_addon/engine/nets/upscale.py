@@ -43,7 +43,9 @@ class Upscaler:
         """From a .safetensors, or a published .pth; widths are read off the shapes. Raises PackError."""
         path = Path(path)
         try:
-            state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+            state = (
+                load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+            )
             state = state.get("params_ema", state.get("params", state))
             state = {name: tensor.float() for name, tensor in state.items()}
             last = max(int(name.split(".")[1]) for name in state)

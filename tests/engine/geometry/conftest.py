@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from cliphead_addon.engine.geometry import surface, unwrap
 from cliphead_addon.engine.geometry.mesh import vertex_normals
 from cliphead_addon.engine.stages import HeadMesh
