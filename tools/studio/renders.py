@@ -44,7 +44,7 @@ class Photographer:
         return (np.stack(sums, axis=1) / np.maximum(share, 1e-9)[:, None])[nearest]
 
     def picture(self, vertices, colours, rng, size=64):
-        """One view in random light before a random backdrop. vertices: (26719,3) cm, colours: (26719,3) -> (size,size,3) uint8."""
+        """One view in random light. vertices: (26719,3) cm, colours: (26719,3) in [0,1] -> (size,size,3) uint8 sRGB."""
         yaw = rng.normal() * 22 if rng.random() < 0.6 else rng.uniform(-90, 90)
         turn = Rotation.from_euler("yxz", [yaw, rng.normal() * 8, rng.normal() * 3], degrees=True)
         points = turn.apply(vertices - CENTRE) / (2 * HALF * rng.uniform(0.92, 1.1)) + 0.5

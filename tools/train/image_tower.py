@@ -3,8 +3,8 @@
 $ python -m tools.train.image_tower data --heads 2000     draws pictures of painted heads; resumes
 $ python -m tools.train.image_tower train --minutes 8     resumes from runs/image
 
-CLIP's symmetric contrastive loss between pictures and sentences about the same heads, with the text tower frozen. The encoder of
-parameters that the text tower was trained with gives a second, denser target for each picture.
+CLIP's symmetric contrastive loss between pictures and sentences about the same heads, with the text tower frozen. The encoder
+of parameters that the text tower was trained with gives a second, denser target for each picture.
 """
 
 import argparse
@@ -154,7 +154,7 @@ def train(pack, minutes, size, rate, threads):
         if done:
             break
         descent = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * now / (60 * minutes)))
-        optimiser.param_groups[0]["lr"] = rate * min((steps + 1) / 100, descent)
+        optimiser.param_groups[0]["lr"] = rate * min((steps + 1) / 100, float(descent))
         chosen = torch.randint(len(album.heads), (size,))
         views = album.pictures[chosen, torch.randint(VIEWS, (size,))]
         image = model.encode_image(prepare(views, shift=3), normalize=True)

@@ -24,6 +24,7 @@ from cliphead_addon.engine.nets.text import TextModel
 from cliphead_addon.engine.packs import set_part
 from tools.studio import captions
 from tools.studio.expressions import EXPRESSIONS, coefficients
+from tools.studio.people import OPPOSITES
 
 from .text import HELD_OUT, RUN, Crowd, Speller, encode
 
@@ -67,14 +68,34 @@ def shape_codes(crowd):
     return torch.from_numpy(np.stack([crowd.population.shape_code(person) for person in crowd.people])).float()
 
 
-class Training(nn.Module):
-    """Both mappers and the mix A of shape parameters."""
+def word_axes(crowd, codes):
+    """An orthonormal basis (D,D) whose first rows lie along what words speak of: the deviation of each can then shrink alone.
 
-    def __init__(self, inputs, dimensions, shapes):
+    The directions of gender, age, ancestry, measures and local words in shape space, as close as an orthonormal set can be.
+    """
+    rows = [
+        np.r_[p.gender, p.age, [p.ancestry[a] for a in captions.ANCESTRIES[1:]], z, [_local(p, pair) for pair in OPPOSITES]]
+        for p, z in zip(crowd.people, crowd.measures, strict=True)
+    ]
+    directions = np.linalg.lstsq(codes.numpy().astype(np.float64), np.array(rows) - np.mean(rows, 0), rcond=None)[0]  # (D,k)
+    u, _, vt = np.linalg.svd(directions / np.linalg.norm(directions, axis=0))
+    count = len(vt)
+    return torch.from_numpy(np.concatenate([u[:, :count] @ vt, u[:, count:]], axis=1).T).float()
+
+
+def _local(person, pair):
+    return person.local.get(pair[0], 0) - person.local.get(pair[1], 0)
+
+
+class Training(nn.Module):
+    """Both mappers and the mix A of shape parameters, from where it starts."""
+
+    def __init__(self, inputs, mix, shapes):
         super().__init__()
-        self.identity = Mapper(inputs, 2 * dimensions, dropout=0.1)
+        dimensions = len(mix)
+        self.identity = Mapper(inputs, 2 * dimensions, dropout=0.15)
         self.expression = Mapper(inputs, shapes, dropout=0.05)
-        self.mix = nn.Parameter(torch.eye(dimensions))
+        self.mix = nn.Parameter(mix.clone())
         with torch.no_grad():
             for mapper in (self.identity, self.expression):
                 mapper.layers[-1].weight.mul_(0.1)
@@ -155,8 +176,9 @@ def report(right, spread, expression):
     return "\n".join(lines)
 
 
-def write_pack(training, bases, pack):
-    """Folds the mix into the identity basis and writes the mappers part."""
+def write_pack(training, pack):
+    """Folds the mix into the pack's identity basis and writes the mappers part."""
+    bases = {name: value.float() for name, value in load_file(pack / "bases.safetensors").items()}
     back = torch.linalg.inv(training.mix.detach().double())
     arrays = {f"identity.{name}": value for name, value in training.identity.state_dict().items()}
     arrays |= {f"expression.{name}": value for name, value in training.expression.state_dict().items()}
@@ -172,10 +194,10 @@ def main():
     parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
     parser.add_argument("--text", help="any architecture of open_clip; without it the pack's own text part")
     parser.add_argument("--weights", type=Path, help="its weights, a local file")
-    parser.add_argument("--captions", type=int, default=60_000)
+    parser.add_argument("--captions", type=int, default=30_000)
     parser.add_argument("--people", type=int, default=6000)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--dry", action="store_true", help="measure, but write nothing and need no trained head model")
     options = parser.parse_args()
     torch.manual_seed(0)
@@ -195,13 +217,13 @@ def main():
     print(f"{options.captions} sentences encoded in {time.monotonic() - started:.0f} s", flush=True)
 
     index, test_index = torch.from_numpy(pairs["index"]), torch.from_numpy(test["index"])
-    training = Training(pairs["embedding"].shape[1], codes.shape[1], recipes.shape[1])
+    training = Training(pairs["embedding"].shape[1], word_axes(crowd, codes), recipes.shape[1])
     optimiser = torch.optim.AdamW(training.parameters(), 1e-3, weight_decay=0.01)
     end = time.monotonic() + 60 * options.minutes
     step = 0
     while time.monotonic() < end and step < options.steps:
         descent = max(step / options.steps, 1 - (end - time.monotonic()) / (60 * options.minutes))
-        optimiser.param_groups[0]["lr"] = 1e-3 * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * descent)))
+        optimiser.param_groups[0]["lr"] = 1e-3 * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * descent)))
         rows = torch.randint(len(index), (512,))
         loss = training.identity_loss(pairs["embedding"][rows], codes[index[rows]])
         loss = loss + training.expression_loss(pairs["embedding"][rows], pairs["coefficients"][rows])
@@ -221,7 +243,7 @@ def main():
     RUN.mkdir(parents=True, exist_ok=True)
     (RUN / "mappers.json").write_text(json.dumps({"right": right, "spread": spread, "expression": expression}, indent=1))
     if not options.dry:
-        write_pack(training, {name: value.float() for name, value in load_file(options.pack / "bases.safetensors").items()}, options.pack)
+        write_pack(training, options.pack)
 
 
 if __name__ == "__main__":

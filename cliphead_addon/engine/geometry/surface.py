@@ -5,7 +5,7 @@ from skimage.measure import marching_cubes
 
 from ..errors import SurfaceError
 from .sampling import CORNERS, Grid, follow_surface
-from .topology import clean_disk, merge_near_samples
+from .topology import clean_disk, flip_needles, merge_near_samples
 
 NECK_CUT = 0.04  # share of a closed surface's height that is cut off below to open its neck
 FLATTEST = 1e-3  # of the median value at the surface: samples closer to zero would make faces without area
@@ -29,6 +29,7 @@ def extract(field, low, high, resolution, progress=None):
         report["neck_opened"] = True
     vertices, faces, merged = _march(sampler.values, cells, grid, bottom)
     vertices, faces, repairs = clean_disk(vertices, faces)
+    faces = flip_needles(vertices, faces)
     report |= repairs | {
         "evaluations": sampler.evaluations,
         "dense_evaluations": int(np.prod(np.array(grid.inside[1]) - grid.inside[0] + 1)),

@@ -7,6 +7,8 @@ from scipy.sparse.csgraph import connected_components, depth_first_order, dijkst
 from ..errors import SurfaceError
 
 MOST_HANDLES = 12  # a head with more is noise, and cutting it would leave nothing to recognise
+SHORT_LOOP = 12  # edge lengths: a loop around a handle that needs no shorter one
+FLIP_ROUNDS = 4  # of turning edges; a marching-cubes mesh has few needles left then
 ROUNDS = 6  # of removing non-manifold places
 
 
@@ -206,6 +208,63 @@ def _normals(positions, faces):
     return np.cross(b - a, c - a)
 
 
+def flip_needles(vertices, faces, rounds=FLIP_ROUNDS):
+    """Turn inner edges whose two opposite angles sum to more than half a turn, where the surface is nearly flat.
+
+    vertices: (V,3), faces: (F,3) manifold -> faces (F,3). Makes the triangles about as round as their vertices allow (Delaunay)
+    and the cotangent weights positive. Edges on the plane x = 0 stay, none are added there, and none join boundary vertices.
+    """
+    faces = faces.copy()
+    middle = vertices[:, 0] == 0
+    for _ in range(rounds):
+        edges, side, count = edge_table(faces)
+        V, F = int(faces.max()) + 1, len(faces)
+        rim = np.zeros(len(vertices), bool)
+        rim[edges[count == 1]] = True
+        half = np.argsort(side.ravel(), kind="stable")
+        first = (np.cumsum(count) - count)[count == 2]
+        one, other = half[first], half[first + 1]  # half-edges a -> b and b -> a
+        flat = faces.ravel()
+        a, b = flat[one], flat[_next(one)]
+        c, d = flat[_next(_next(one))], flat[_next(_next(other))]
+        bad = _cotangent(vertices, c, a, b) + _cotangent(vertices, d, a, b) < -1e-3
+        bad &= ~(middle[a] & middle[b]) & ~(middle[c] & middle[d]) & ~(rim[c] & rim[d])
+        one, other, a, b, c, d = (part[bad] for part in (one, other, a, b, c, d))
+        before = _normals(vertices, np.stack([a, b, c], axis=-1)) + _normals(vertices, np.stack([b, a, d], axis=-1))
+        left, right = np.stack([a, d, c], axis=-1), np.stack([d, b, c], axis=-1)
+        ok = _faces_along(vertices, left, before) & _faces_along(vertices, right, before)
+        joined = np.minimum(c, d).astype(np.int64) * V + np.maximum(c, d)
+        ok &= ~np.isin(joined, edges[:, 0] * V + edges[:, 1])
+        # Of the turns that share a face or a new edge, the first in order goes ahead.
+        turn = np.flatnonzero(ok)
+        claims = np.full(F, len(ok))
+        for faces_of in (one[turn] // 3, other[turn] // 3):
+            np.minimum.at(claims, faces_of, turn)
+        turn = turn[(claims[one[turn] // 3] == turn) & (claims[other[turn] // 3] == turn)]
+        turn = turn[np.unique(joined[turn], return_index=True)[1]]
+        if not len(turn):
+            break
+        faces[one[turn] // 3], faces[other[turn] // 3] = left[turn], right[turn]
+    return faces
+
+
+def _next(half):
+    """The half-edge that follows in the same face."""
+    return half - half % 3 + (half + 1) % 3
+
+
+def _cotangent(vertices, corner, a, b):
+    """Cotangent of the angle at `corner` between a and b."""
+    u, v = vertices[a] - vertices[corner], vertices[b] - vertices[corner]
+    return np.einsum("ij,ij->i", u, v) / np.maximum(np.linalg.norm(np.cross(u, v), axis=1), 1e-30)
+
+
+def _faces_along(vertices, faces, direction):
+    """Which faces (n,3) look along directions (n,3), within 25 degrees."""
+    normal = _normals(vertices, faces)
+    return np.einsum("ij,ij->i", normal, direction) > 0.9 * np.linalg.norm(normal, axis=1) * np.linalg.norm(direction, axis=1)
+
+
 def clean_disk(vertices, faces):
     """The largest part of a mesh as one disk, bounded by its longest boundary.
 
@@ -319,12 +378,15 @@ def _handle_loop(vertices, faces):
     """A short simple loop that does not separate the surface, as ordered vertices.
 
     Tree and cotree: edges neither in a shortest-path tree from a root nor crossed by a spanning tree of the dual graph
-    close exactly two loops per handle (Erickson and Whittlesey 2005), shortest among those through the root. The
-    two loops of a handle cross, so the search goes on from places along the first loops, then along the shortest found.
+    close exactly two loops per handle (Erickson and Whittlesey 2005), shortest among those through the root.
     """
     edges, side, count = edge_table(faces)
     V, F = len(vertices), len(faces)
     length = np.maximum(np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1), 1e-9)
+    rim = np.zeros(V, bool)
+    rim[edges[count == 1]] = True
+    # A loop must keep off the boundary, where cutting it would open the boundary instead.
+    length = np.where(rim[edges].any(axis=1), 1e3, 1.0) * length
     graph = csr_matrix((length, edges.T), shape=(V, V))
     beside = np.full((len(edges), 2), F)  # the faces of each edge; the world beyond the boundary is one more face
     order = np.argsort(side.ravel(), kind="stable")
@@ -345,14 +407,22 @@ def _handle_loop(vertices, faces):
         dual = csr_matrix((rank + 1.0, beside[free[rank]].T), shape=(F + 1, F + 1))
         crossed = free[minimum_spanning_tree(dual).data.astype(np.int64) - 1]
         loops = [_close(parent, a, b) for a, b in edges[np.setdiff1d(free, crossed)].tolist()]
-        return [(np.linalg.norm(vertices[loop] - vertices[np.roll(loop, 1)], axis=1).sum(), loop) for loop in loops]
+        spans = [np.linalg.norm(vertices[loop] - vertices[np.roll(loop, 1)], axis=1).sum() for loop in loops]
+        return [(np.inf if rim[loop].any() else span, loop) for span, loop in zip(spans, loops, strict=True)]
 
-    found = loops_through(int(edges[0, 0]))
-    for roots_per_loop in (6, 12):
-        loops = [loop for _, loop in found] if roots_per_loop == 6 else [min(found, key=lambda pair: pair[0])[1]]
-        roots = np.unique(np.concatenate([loop[:: max(1, len(loop) // roots_per_loop)] for loop in loops]))
-        found += [pair for root in roots for pair in loops_through(int(root))]
-    return min(found, key=lambda pair: pair[0])[1]
+    # The two loops of a handle cross, so a short one is met by going on from other places of the loops found so far.
+    found = sorted(loops_through(int(np.argmin(rim))), key=_length)
+    generators = len(found)
+    for share in (0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875):
+        for _, loop in found[:generators]:
+            if found[0][0] <= SHORT_LOOP * np.median(length):
+                return found[0][1]
+            found = sorted(found + loops_through(int(loop[int(share * len(loop))])), key=_length)
+    return found[0][1]
+
+
+def _length(pair):
+    return pair[0]
 
 
 def _close(parent, a, b):

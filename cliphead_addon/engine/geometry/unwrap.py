@@ -192,7 +192,7 @@ def _carried(points, sources, targets):
     """Points (N,2) after a smooth warp that takes sources (K,2) to targets (K,2) and leaves the boundary alone.
 
     The way is gone in small steps, each a thin-plate spline of its own, because many small warps do not fold where one
-    large one would. The spline is evaluated on a lattice and interpolated, which is ten times faster and as smooth.
+    large one would. The spline is evaluated on a lattice and interpolated, which is as smooth and needs far fewer kernels.
     """
     line = np.linspace(-1, 1, LATTICE)
     lattice = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)

@@ -87,8 +87,8 @@ def test_normal_and_position_maps_show_the_head(heads, layout):
     assert label(~coverage, connectivity=1).max() == 1
 
 
-def test_many_small_triangles_are_drawn_in_a_second():
+def test_many_small_triangles_are_drawn_in_seconds():
     points, faces = triangulation(75_000)
     started = time.process_time()
     raster.rasterise(points[faces], points[faces], 512)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 5  # about 0.3 on an idle core; a loop over triangles takes minutes
