@@ -11,6 +11,9 @@ from ..errors import PackError
 from ..geometry import frames, raster
 
 from diffusers import StableDiffusionControlNetPipeline  # isort: skip
+from diffusers.utils import logging  # isort: skip
+
+logging.disable_progress_bar()  # the worker's output belongs to its protocol
 
 PADDING = 8  # px past the island, at the final size
 SEAM_BAND = 0.06  # of the image's side: how far from the cut a difference in colour is spread
@@ -36,7 +39,12 @@ class TextureModel:
         absent = dict.fromkeys(("text_encoder", "tokenizer", "safety_checker", "feature_extractor", "image_encoder"))
         try:
             pipeline = StableDiffusionControlNetPipeline.from_pretrained(
-                folder, **absent, requires_safety_checker=False, local_files_only=True, dtype=torch.float32
+                folder,
+                **absent,
+                requires_safety_checker=False,
+                local_files_only=True,
+                dtype=torch.float32,
+                low_cpu_mem_usage=False,
             )
         except Exception as error:
             raise PackError(
