@@ -1,3 +1,3 @@
-"""Everything that thinks: text, head model, surface, UVs, texture. Runs in the worker, in tools and in tests; never imports bpy."""
+"""Everything that thinks: text, head model, surface, UVs, texture. Runs in the worker, tools and tests; never imports bpy."""
 
 VERSION = "0.1.0"  # of the program; the manifest and pyproject.toml say the same

@@ -39,7 +39,8 @@ def generate(prompt, models, settings, progress=None):
     with stage("Unwrapping"):
         unwrapped = unwrap(mesh, models.layout, settings.alignment)
         if unwrapped.report["damping"] < 1:
-            warnings.append(f"The landmark alignment was damped to {unwrapped.report['damping']:.0%} so that no triangle folds.")
+            strength = f"{unwrapped.report['damping']:.0%}"
+            warnings.append(f"The landmark alignment was damped to {strength} so that no triangle folds.")
         normal_uv = raster.normal_map(unwrapped, HINT_SIZE)
         coverage = raster.coverage(unwrapped.uv, settings.texture_size)
     with stage("Painting the texture") as report:

@@ -13,6 +13,7 @@ from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
 SMALL = Settings(resolution=64, texture_size=256, steps=2, device="cpu")
+ODD_PROMPTS = ("an old man " * 700, "😀 a laughing woman 🎉", "אישה צעירה, a young woman", "a\x07 man\x1b[31m")
 PROMPT = Prompt("an old man with a wide nose, laughing", seed=7)
 
 
@@ -72,7 +73,7 @@ def test_prompts_without_words_are_refused_clearly(models, text):
         generate(Prompt(text), models, SMALL)
 
 
-@pytest.mark.parametrize("text", ["an old man " * 700, "😀 a laughing woman 🎉", "אישה צעירה, a young woman", "a\x07 man\x1b[31m"])
+@pytest.mark.parametrize("text", ODD_PROMPTS)
 def test_odd_prompts_give_a_sane_head(models, text):
     head = generate(Prompt(text), models, SMALL)
     assert 0.2 < np.ptp(head.unwrapped.mesh.vertices[:, 1]) * 0.25 < 0.4

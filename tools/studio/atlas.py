@@ -143,7 +143,7 @@ def from_position_map(ict, posed, position):
     surfaces = [
         (SKIN, np.concatenate([triangles(ict.part_quads("face")), triangles(ict.part_quads("head_neck"))])),
         (MOUTH, triangles(ict.part_quads("mouth_socket"))),
-        *((EYE, triangles(ict.part_quads(f"eyeball_{side}")[:800])) for side in "LR"),  # 800 quads of sclera, then the cornea
+        *((EYE, triangles(ict.eye_quads(side))) for side in "LR"),
     ]
     faces = np.concatenate([f for _, f in surfaces])
     kind = np.concatenate([np.full(len(f), code, np.uint8) for code, f in surfaces])

@@ -95,6 +95,10 @@ class ICT:
     def part_quads(self, name):
         return self.arrays["quads"][self._part(name, "part_f")]
 
+    def eye_quads(self, side):
+        """Sclera and iris of one eyeball, "L" or "R", without the cornea's shell, whose quads follow them."""
+        return self.part_quads(f"eyeball_{side}")[:800]
+
     @cached_property
     def anchors(self):
         """(39,) vertex indices in NPHM's member order: 16 pairs (right, left), then 7 on the midline."""

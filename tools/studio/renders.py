@@ -23,7 +23,7 @@ class Photographer:
         self.population, self.atlas = population, atlas
         ict = population.ict
         parts = [ict.part_quads(part) for part in ("face", "head_neck", "mouth_socket")]
-        parts += [ict.part_quads(f"eyeball_{side}")[:800] for side in "LR"]  # sclera and iris, without the cornea
+        parts += [ict.eye_quads(side) for side in "LR"]
         self.faces = np.concatenate([triangles(quads) for quads in parts])
 
     @cached_property

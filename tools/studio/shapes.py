@@ -12,7 +12,6 @@ from .ict import boundary_loops, data_folder, triangles
 
 BOX_LOW = np.array([-0.46, -0.52, -0.72])  # NPHM units; the neck leaves through the bottom
 BOX_HIGH = np.array([0.46, 0.70, 0.42])
-EYE_QUADS = 800  # sclera and iris come first in an eyeball's quads, then the cornea's shell
 NECK_AXIS_Z = -0.5  # cm
 NECK_RADIUS = ([-15, -11, -7.5, -4], [8.2, 8.6, 12, 40])  # cm: heights, and the cylinder that trims the shoulders there
 
@@ -28,7 +27,7 @@ def _topology(ict):
     loops = boundary_loops(triangles(skin_quads))
     neck = min(loops, key=lambda loop: ict.neutral[loop, 1].mean())
     eyes = sorted((loop for loop in loops if len(loop) == 42), key=lambda loop: -ict.neutral[loop, 0].mean())  # left, right
-    eyeballs = [np.unique(ict.part_quads(f"eyeball_{side}")[:EYE_QUADS]) for side in "LR"]
+    eyeballs = [np.unique(ict.eye_quads(side)) for side in "LR"]
     with np.load(data_folder() / "nostril.npz") as file:
         plugged = np.delete(ict.part_quads("face"), file["faces"], axis=0)
         nostrils = [(file["la"], file["va"]), (file["lb"], file["vb"])]
@@ -41,7 +40,7 @@ def _topology(ict):
     count = len(ict.neutral)
     caps = [np.stack([np.roll(rim, -1), rim, np.full(len(rim), count + i)], axis=1) for i, rim in enumerate(rims)]
     skin = [triangles(plugged), triangles(ict.part_quads("head_neck")), triangles(ict.part_quads("mouth_socket")), *caps]
-    parts = [np.concatenate(skin)] + [triangles(ict.part_quads(f"eyeball_{side}")[:EYE_QUADS]) for side in "LR"]
+    parts = [np.concatenate(skin)] + [triangles(ict.eye_quads(side)) for side in "LR"]
     return parts, mixes
 
 

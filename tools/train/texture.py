@@ -117,9 +117,7 @@ def studio(pack):
     layout = UVLayout.from_arrays(arrays)
     ict = population.ict
     parts = ["face", "head_neck", "mouth_socket"]
-    faces = [triangles(ict.part_quads(part)) for part in parts] + [
-        triangles(ict.part_quads(f"eyeball_{s}")[:800]) for s in "LR"
-    ]
+    faces = [triangles(ict.part_quads(part)) for part in parts] + [triangles(ict.eye_quads(side)) for side in "LR"]
     return population, np.concatenate(faces), studio_atlas(population, layout, SIZE)
 
 
