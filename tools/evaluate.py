@@ -1,19 +1,27 @@
-"""Measures the starter pack against studio people it never saw.
+"""Measures the starter pack.
 
 $ python3 tools/dev.py evaluate shapes [--heads 12] [--first-seed 5000000]
+$ python3 tools/dev.py evaluate heads [--heads 12]
 
-Needs the open head data (CLIPHEAD_DATA) and the training environment.
+`shapes` compares the head model with studio people it never saw and needs the open head data (CLIPHEAD_DATA). `heads` makes
+heads from sentences and measures their texture coordinates, the colours on both sides of the cut, and the time they took.
 """
 
 import argparse
+import time
 
 import igl
 import numpy as np
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from cliphead_addon.engine.geometry import frames, surface
 from cliphead_addon.engine.head import HeadModel
+from cliphead_addon.engine.models import load_models
+from cliphead_addon.engine.nets.texture import seam_pairs
 from cliphead_addon.engine.packs import open_pack
-from cliphead_addon.engine.stages import HeadCode
+from cliphead_addon.engine.pipeline import generate
+from cliphead_addon.engine.settings import Settings
+from cliphead_addon.engine.stages import HeadCode, Prompt
 from tools.studio import shapes
 from tools.studio.expressions import CANONICAL, EXPRESSIONS, coefficients
 from tools.studio.people import Population
@@ -84,6 +92,46 @@ def _expression_error(people, head, code, points, corners, bary):
     return float(np.mean(errors))
 
 
+PROMPTS = (
+    "an old man with a wide nose, laughing",
+    "a young woman with full lips and red lipstick",
+    "an african woman with big ears, surprised",
+    "an asian boy, smiling",
+    "a bald man with a full black beard, angry",
+    "a heavy middle-aged man with a moustache",
+    "a pale old woman with grey hair, sad",
+    "a zombie",
+    "a marble statue of a young man",
+    "a clown with puffed cheeks",
+    "a thin man with a hooked nose and blue eyes",
+    "an orc with pointed ears",
+)
+
+
+def evaluate_heads(pack, count, resolution):
+    """Prints, for one head a sentence: triangles, flips, the face's share of UV space, colours across the cut, seconds."""
+    models = load_models(pack.folder)
+    print(f"{'':48s}{'triangles':>10s}{'flipped':>9s}{'damping':>9s}{'face':>7s}{'cut, dE':>9s}{'seconds':>9s}")
+    for seed in range(count):
+        text = PROMPTS[seed % len(PROMPTS)]
+        started = time.perf_counter()
+        head = generate(Prompt(text, seed=seed), models, Settings(resolution=resolution))
+        seconds = time.perf_counter() - started
+        report, faces = head.unwrapped.report, head.unwrapped.mesh.faces
+        cut = _cut_difference(head.textures.albedo, seam_pairs(faces, head.unwrapped.uv, head.unwrapped.seam))
+        print(
+            f"{text:48s}{len(faces):10,}{report['flipped']:9d}{report['damping']:9.1f}{report['face_share']:7.2f}"
+            f"{cut:9.2f}{seconds:9.1f}"
+        )
+
+
+def _cut_difference(albedo, pairs):
+    """Mean CIEDE2000 between the texels on both sides of the cut. albedo: (R,R,3) uint8, pairs: (P,2,2) UV points."""
+    texel = np.clip(frames.uv_to_pixel(pairs, len(albedo)).astype(int), 0, len(albedo) - 1)
+    lab = rgb2lab(albedo[texel[..., 1], texel[..., 0]])  # (P,2,3)
+    return float(deltaE_ciede2000(lab[:, 0], lab[:, 1]).mean())
+
+
 def _face_normals(vertices, faces):
     a, b, c = vertices[faces].transpose(1, 0, 2)
     normal = np.cross(b - a, c - a)
@@ -92,13 +140,17 @@ def _face_normals(vertices, faces):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["shapes"])
+    parser.add_argument("what", choices=["shapes", "heads"])
     parser.add_argument("--pack", default="starter")
     parser.add_argument("--heads", type=int, default=12)
     parser.add_argument("--first-seed", type=int, default=HELD_OUT)
     parser.add_argument("--resolution", type=int, default=192)
     options = parser.parse_args()
-    evaluate_shapes(open_pack(options.pack), options.heads, options.first_seed, options.resolution)
+    pack = open_pack(options.pack)
+    if options.what == "shapes":
+        evaluate_shapes(pack, options.heads, options.first_seed, options.resolution)
+    else:
+        evaluate_heads(pack, options.heads, options.resolution)
 
 
 if __name__ == "__main__":
