@@ -32,15 +32,22 @@ class HarmonicSolver:
     no triangle can flip (Tutte 1963, Floater 2003). An intrinsic Delaunay Laplacian has positive weights too, but on other
     edges than the mesh's, so it cannot promise that for the mesh's own triangles: on a raw
     marching-cubes head it kept angles better, 9.8 degrees off against 11.1, and flipped 92 of 146,000.
+
+    softness: (V,) factors in (0,1]. An edge between softened ends weighs their product instead of its cotangent: such places
+    get more room. The weights stay positive, so this bends the map and cannot fold it.
     """
 
-    def __init__(self, vertices, faces, boundary):
+    def __init__(self, vertices, faces, boundary, softness=None):
         V = len(vertices)
         start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
         half = edge_weights(vertices, faces).ravel()
         graph = coo_matrix((half, (start, end)), shape=(V, V)).tocsr()
         graph = graph + graph.T
         graph.data = np.clip(graph.data, LEAST_WEIGHT, 1 / LEAST_WEIGHT)
+        if softness is not None:
+            ends = graph.tocoo()
+            product = softness[ends.row] * softness[ends.col]
+            graph.data = np.where(product < 1, product, graph.data)
         self.boundary = np.asarray(boundary)
         inner = np.ones(V, bool)
         inner[self.boundary] = False

@@ -18,6 +18,8 @@ FIXED_POINTS = 64  # of the boundary that the landmark warp must not move
 FADE = 0.12  # depth, in units of inside_curve, over which the warp dies out towards the boundary
 WARP_STEPS = 4
 LATTICE = 97  # samples per axis for the warp
+LEAST_AREA = 1e-11  # twice a triangle's area in [-1,1]^2; float32 coordinates can tell 1e-14 apart
+SOFTER, SOFTENINGS = 0.4, 8  # factor per round on crowded vertices, and most rounds
 DAMPINGS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 FRONT = 0.05  # of the nose tip's z: landmarks further in front outline the face
 FACE_REACH = 1.6  # the face reaches this much farther from its middle than its landmarks
@@ -131,7 +133,7 @@ class _Flat:
         faces, source, rim = cut_open(mesh.faces, path)
         vertices = vertices[source]
         share, position = _positions(vertices[rim], len(path) - 1, seam_share)
-        uv = HarmonicSolver(vertices, faces, rim).solve(boundary_curve(position))
+        uv = _roomy_map(vertices, faces, rim, boundary_curve(position))
         return cls(vertices, faces, rim, path, neck, share, uv)
 
     def locate(self, points):
@@ -144,6 +146,27 @@ class _Flat:
         weights, distance = _closest(points, self.vertices[faces])
         best = distance.argmin(axis=1)
         return np.einsum("ki,kic->kc", weights[np.arange(len(points)), best], self.uv[faces[best]])
+
+
+def _roomy_map(vertices, faces, rim, rim_uv):
+    """The harmonic map (V',2), bent where it would crowd triangles beyond what float32 coordinates can tell apart.
+
+    Deep, narrow pockets, such as a closed tunnel behind an ear, shrink with every ring of triangles and with every very
+    uneven weight. Even, ever softer weights give them room.
+    """
+    softness = np.ones(len(vertices))
+    for _ in range(SOFTENINGS):
+        uv = HarmonicSolver(vertices, faces, rim, softness).solve(rim_uv)
+        a, b, c = np.moveaxis(uv[faces], 1, 0)
+        crowded = _cross(b - a, c - a) < LEAST_AREA
+        if not crowded.any():
+            break
+        for _ in range(2):  # with two rings around, or the step in weight would itself crowd
+            near = np.zeros(len(vertices), bool)
+            near[faces[crowded]] = True
+            crowded = near[faces].any(axis=1)
+        softness[near] *= SOFTER
+    return uv
 
 
 def _neck(faces):

@@ -120,3 +120,19 @@ def test_anchors_of_another_pack_are_refused(heads, layout):
 def test_a_bow_tie_is_no_simple_boundary():
     assert unwrap._simple(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32))
     assert not unwrap._simple(np.array([[0, 0], [1, 1], [1, 0], [0, 1]], np.float32))
+
+
+def test_a_deep_closed_tube_keeps_room_for_every_triangle():
+    rings, around = 60, 8
+    angle = 2 * np.pi * np.arange(around) / around
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    vertices = np.concatenate([np.c_[circle, np.full(around, 0.8 * ring)] for ring in range(rings)] + [[[0, 0, 0.8 * rings]]])
+    i, j = np.meshgrid(np.arange(rings - 1), np.arange(around), indexing="ij")
+    a, b = (i * around + j).ravel(), (i * around + (j + 1) % around).ravel()
+    last = (rings - 1) * around
+    cap = np.stack([last + np.arange(around), last + np.roll(np.arange(around), -1), np.full(around, rings * around)], axis=-1)
+    faces = np.concatenate([np.stack([a, b, b + around], axis=-1), np.stack([a, b + around, a + around], axis=-1), cap])
+    uv = unwrap._roomy_map(vertices, faces, np.arange(around), circle).astype(np.float32)
+    p, q, r = np.moveaxis(uv[faces].astype(np.float64), 1, 0)
+    area = (q - p)[:, 0] * (r - p)[:, 1] - (q - p)[:, 1] * (r - p)[:, 0]
+    assert area.min() > 0
