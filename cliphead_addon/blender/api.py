@@ -32,7 +32,7 @@ def generate(
 
     prompt: the head in words. seed: another number, another head. expression: words or a name; empty takes it from the
     prompt. negative: what the texture should avoid. variation: 0 the average head of these words, 1 as varied as the model
-    was trained to be. expression_strength: 0 neutral to 1. resolution: grid samples along the longest side, 96 to 384.
+    was trained to be. expression_strength: 0 neutral to 1. resolution: grid samples along the longest side, 64 to 384.
     texture_size: 256, 512, 1024 or 2048 px. shape_keys: names of expressions to add as shape keys. location: (x, y, z)
     in metres, the 3D cursor if None. collection: a bpy collection, the active one if None. progress: called as
     (stage, fraction). -> bpy.types.Object

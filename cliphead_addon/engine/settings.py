@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .errors import ClipHeadError
 
-RESOLUTIONS = (96, 384)  # samples along the longest side of the pack's box, lowest and highest
+RESOLUTIONS = (64, 384)  # samples along the longest side of the pack's box, lowest and highest
 TEXTURE_SIZES = (256, 512, 1024, 2048)  # px
 ALIGNMENTS = ("landmarks", "paper")
 

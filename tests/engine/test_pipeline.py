@@ -12,7 +12,7 @@ from cliphead_addon.engine.pipeline import generate
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
-SMALL = Settings(resolution=96, texture_size=256, steps=2, device="cpu")
+SMALL = Settings(resolution=64, texture_size=256, steps=2, device="cpu")
 ODD_PROMPTS = ("an old man " * 700, "😀 a laughing woman 🎉", "אישה צעירה, a young woman", "a\x07 man\x1b[31m")
 PROMPT = Prompt("an old man with a wide nose, laughing", seed=7)
 

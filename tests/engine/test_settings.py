@@ -22,7 +22,7 @@ def test_every_offered_size_is_accepted(resolution, size):
 @pytest.mark.parametrize(
     ("choice", "found", "advice"),
     [
-        ({"resolution": 95}, "95", "96 to 384"),
+        ({"resolution": 63}, "63", "64 to 384"),
         ({"resolution": 385}, "385", "192"),
         ({"texture_size": 500}, "500", "512"),
         ({"alignment": "none"}, "none", "landmarks"),
