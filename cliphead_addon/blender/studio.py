@@ -1,6 +1,7 @@
 """A finished head as files to hand over: a .blend, a .glb, a portrait, its images and its recipe.
 
 $ python -m cliphead_addon.blender.studio JOB_FOLDER OUT_FOLDER
+$ python -m cliphead_addon.blender.studio --portraits PIXELS JOB_FOLDER [JOB_FOLDER ...]      head.png in each of them
 """
 
 import json
@@ -41,12 +42,9 @@ def deliver(job_folder, out_folder):
     job_folder, out = Path(job_folder), Path(out_folder).resolve()
     saved = load_head(job_folder)
     out.mkdir(parents=True, exist_ok=True)
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    head = add_head(saved, bpy.context.collection)
-    bpy.context.view_layer.objects.active = head
-    head.select_set(True)
+    head = open_alone(saved)
     export_gltf(head, out / "head.glb")
-    set_studio(head)
+    set_studio(head, PORTRAIT_SIZE)
     bpy.context.scene.render.filepath = "//head.png"
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "head.blend"), compress=True)
     bpy.context.scene.render.filepath = str(out / "head.png")
@@ -54,6 +52,23 @@ def deliver(job_folder, out_folder):
     for name, path in saved.images.items():
         shutil.copyfile(path, out / f"{name}.png")
     (out / "recipe.json").write_text(json.dumps(saved.recipe, indent=1, ensure_ascii=False), encoding="utf-8")
+    return head
+
+
+def portrait(job_folder, pixels):
+    """Write head.png into a folder made by `jobfiles.save_head`. Replaces the open file."""
+    head = open_alone(load_head(job_folder))
+    set_studio(head, pixels)
+    bpy.context.scene.render.filepath = str(Path(job_folder).resolve() / "head.png")
+    bpy.ops.render.render(write_still=True)
+
+
+def open_alone(saved):
+    """A `jobfiles.SavedHead` as the selected object of an otherwise empty file. -> bpy object of the head"""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    head = add_head(saved, bpy.context.collection)
+    bpy.context.view_layer.objects.active = head
+    head.select_set(True)
     return head
 
 
@@ -66,8 +81,8 @@ def export_gltf(head, path):
     bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB", use_selection=True)
 
 
-def set_studio(head):
-    """Camera, neutral lights and render settings for a portrait of one head, in the current scene."""
+def set_studio(head, pixels):
+    """Camera, neutral lights and render settings for a portrait of one head, `pixels` wide and high, in the current scene."""
     scene = bpy.context.scene
     points = np.empty(3 * len(head.data.vertices), np.float32)
     head.data.attributes["position"].data.foreach_get("vector", points)
@@ -85,7 +100,7 @@ def set_studio(head):
         away = Vector(direction).normalized()
         light.matrix_world = _looking_along(-away, centre + 2 * length * away)
     scene.world = new_grey_world(GREY_WORLD)
-    _set_render(scene)
+    _set_render(scene, pixels)
 
 
 def _aim_to_fill(camera, points):
@@ -110,10 +125,10 @@ def _looking_along(direction, place):
     return Matrix.Translation(place) @ direction.to_track_quat("-Z", "Y").to_matrix().to_4x4()
 
 
-def _set_render(scene):
+def _set_render(scene, pixels):
     render = scene.render
     render.engine = "CYCLES"
-    render.resolution_x = render.resolution_y = PORTRAIT_SIZE
+    render.resolution_x = render.resolution_y = pixels
     render.resolution_percentage = 100
     render.image_settings.file_format = "PNG"
     scene.cycles.device = "CPU"
@@ -131,6 +146,10 @@ def _add(name, data):
 
 
 if __name__ == "__main__":
-    deliver(*sys.argv[1:3])
+    if sys.argv[1] == "--portraits":
+        for folder in sys.argv[3:]:
+            portrait(folder, int(sys.argv[2]))
+    else:
+        deliver(*sys.argv[1:3])
     sys.stdout.flush()
     os._exit(0)  # the bpy module of 4.5 may hang when the interpreter ends

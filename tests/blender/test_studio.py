@@ -15,13 +15,23 @@ from cliphead_addon.engine.stages import Prompt
 
 
 @pytest.fixture
-def delivered(tmp_path, monkeypatch):
+def job(tmp_path, monkeypatch):
     monkeypatch.setattr(studio, "PORTRAIT_SIZE", 96)
     monkeypatch.setattr(studio, "SAMPLES", 2)
     prompt, settings = Prompt("a man"), Settings(texture_size=256, shape_keys=("smile",))
     save_head(fake_engine.generate(prompt, None, settings, lambda *_: None), tmp_path / "job")
-    studio.deliver(tmp_path / "job", tmp_path / "out")
+    return tmp_path / "job"
+
+
+@pytest.fixture
+def delivered(job, tmp_path):
+    studio.deliver(job, tmp_path / "out")
     return tmp_path / "out"
+
+
+def test_a_portrait_alone_is_the_same_picture_beside_the_head(job):
+    studio.portrait(job, 96)
+    check_portrait(pixels(job / "head.png"))
 
 
 def pixels(path):

@@ -1,0 +1,112 @@
+"""Contact sheets of heads, rendered by Cycles: what the starter pack can do at a glance, and where to look for faults.
+
+$ python3 tools/dev.py gallery                          all sheets into docs/gallery
+$ python3 tools/dev.py gallery prompts --out out/       one of them, somewhere else
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from cliphead_addon.engine.errors import ClipHeadError
+from cliphead_addon.engine.jobfiles import save_head
+from cliphead_addon.engine.models import load_models
+from cliphead_addon.engine.pipeline import generate
+from cliphead_addon.engine.settings import Settings
+from cliphead_addon.engine.stages import Prompt
+
+TILE, LABEL = 320, 22  # px
+QUALITY = 82  # of the JPEGs; all sheets together stay below 1.5 MB
+PROMPTS = (
+    "an old man with a wide nose, laughing",
+    "a young woman with full lips and red lipstick",
+    "an african woman with big ears, surprised",
+    "an asian boy, smiling",
+    "a bald man with a full black beard, angry",
+    "a heavy middle-aged man with a moustache",
+    "a pale old woman with grey hair, sad",
+    "a thin man with a hooked nose and blue eyes",
+    "a young asian woman with black hair, winking",
+    "a girl with red hair and freckles",
+    "an old african man with a white beard",
+    "a middle-aged woman with blond hair and green eyes",
+    "a man with a square jaw and stubble",
+    "a woman with a long face and dark lips",
+    "a boy with protruding ears and puffed cheeks",
+    "a woman with gothic make-up",
+    "an orc with pointed ears",
+    "a zombie",
+    "a clown with puffed cheeks",
+    "a vampire, sneering",
+    "a marble statue of a young man",
+    "a bronze statue of an old woman",
+    "a robot",
+    "an alien with large eyes",
+)
+FACE, FAMILY = "a young woman with brown hair", "a middle-aged man with a goatee"
+
+
+def sheets(models):
+    """The sheets: name -> (columns, [(label, Prompt)])."""
+    return {
+        "prompts": (6, [(text, Prompt(text, seed=seed)) for seed, text in enumerate(PROMPTS)]),
+        "expressions": (6, [(name, Prompt(FACE, seed=2, expression=name)) for name in sorted(models.head.expressions)]),
+        "seeds": (4, [(f"{FAMILY}, seed {seed}", Prompt(FAMILY, seed=seed)) for seed in range(8)]),
+    }
+
+
+def render(models, prompts, settings):
+    """Prompts -> portraits, PIL images TILE wide, in the same order; Blender runs in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="cliphead_") as folder:
+        jobs = [Path(folder) / str(i) for i in range(len(prompts))]
+        for prompt, job in zip(prompts, jobs, strict=True):
+            save_head(generate(prompt, models, settings), job)
+            print(f"  {prompt.text}{prompt.expression and ', '}{prompt.expression}", flush=True)
+        command = [sys.executable, "-m", "cliphead_addon.blender.studio", "--portraits", str(TILE), *map(str, jobs)]
+        blender = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+        missing = [job for job in jobs if not (job / "head.png").is_file()]
+        if blender.returncode or missing:
+            raise ClipHeadError(f"Blender rendered {len(jobs) - len(missing)} of {len(jobs)} heads:\n{blender.stdout[-800:]}")
+        return [Image.open(job / "head.png").convert("RGB") for job in jobs]
+
+
+def contact_sheet(tiles, labels, columns):
+    """Portraits with a line of text under each, `columns` side by side. -> PIL image"""
+    rows = -(-len(tiles) // columns)
+    sheet = Image.new("RGB", (columns * TILE, rows * (TILE + LABEL)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for i, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
+        x, y = i % columns * TILE, i // columns * (TILE + LABEL)
+        sheet.paste(tile, (x, y))
+        draw.text((x + TILE / 2, y + TILE + LABEL / 2), label, fill="black", font=font, anchor="mm")
+    return sheet
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sheets", nargs="*", metavar="sheet", help="prompts, expressions, seeds (all)")
+    parser.add_argument("--pack", default="starter")
+    parser.add_argument("--out", type=Path, default=Path("docs/gallery"))
+    parser.add_argument("--resolution", type=int, default=Settings.resolution)
+    options = parser.parse_args()
+    models = load_models(options.pack)
+    known = sheets(models)
+    for name in options.sheets:
+        if name not in known:
+            parser.error(f"there is no sheet '{name}', choose from {', '.join(known)}")
+    settings = Settings(resolution=options.resolution)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in options.sheets or known:
+        columns, tiles = known[name]
+        print(f"{name}: {len(tiles)} heads", flush=True)
+        labels, prompts = zip(*tiles, strict=True)
+        picture = contact_sheet(render(models, prompts, settings), labels, columns)
+        picture.save(options.out / f"{name}.jpg", quality=QUALITY, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
