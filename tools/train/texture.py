@@ -55,6 +55,8 @@ CAPTIONS = 3  # sentences per texture
 CHUNK = 50  # textures painted between two looks at the clock
 UNCONDITIONAL = 0.12  # share of captions dropped, for classifier-free guidance
 LAST_STEP = 0.12  # share of pure-noise steps: these decide the mean colour
+# Words of features that few textures have and many prompts ask for; their textures are drawn so many times more often.
+SOUGHT, SOUGHT_FACTOR = ("beard", "moustache", "mustache", "goatee", "whiskers", "lipstick", "make-up", "clown"), 3.0
 VAE = dict(
     down_block_types=("DownEncoderBlock2D",) * 4,
     up_block_types=("UpDecoderBlock2D",) * 4,
@@ -179,6 +181,12 @@ def read_pairs():
     rows = [row for chunk in chunks for row in json.loads(chunk.read_text())]
     images = np.concatenate([np.load(chunk.with_suffix(".npy")) for chunk in chunks])
     return images, np.array([row["head"] for row in rows]), [row["captions"] for row in rows]
+
+
+def draw_weights(sentences):
+    """Captions (N of CAPTIONS) -> (N,) how often each texture is drawn, so that sought features are not too rare to learn."""
+    sought = [any(word in sentence for sentence in row for word in SOUGHT) for row in sentences]
+    return torch.where(torch.tensor(sought), SOUGHT_FACTOR, 1.0)
 
 
 class Run:
@@ -356,8 +364,17 @@ def make_latents(pack, batch=32):
     read = [text.vocabulary.read(sentence)[0] if text.vocabulary else sentence for row in sentences for sentence in row]
     tokens = torch.cat([text.encode_many(read[i : i + 256])[1].half() for i in range(0, len(read), 256)])
     empty = text.encode_many([""])[1].half()
-    torch.save({"latents": latents, "scale": 1 / float(latents.float().std()), "heads": torch.from_numpy(heads),
-                "tokens": tokens.unflatten(0, (-1, CAPTIONS)), "empty": empty}, RUN / "latents.pt")  # fmt: skip
+    torch.save(
+        {
+            "latents": latents,
+            "scale": 1 / float(latents.float().std()),
+            "heads": torch.from_numpy(heads),
+            "drawn": draw_weights(sentences),
+            "tokens": tokens.unflatten(0, (-1, CAPTIONS)),
+            "empty": empty,
+        },
+        RUN / "latents.pt",
+    )
     print(f"{len(latents)} textures, latent deviation {latents.float().std():.3f}, tokens {tuple(tokens.shape)}")
 
 
@@ -375,17 +392,18 @@ def networks():
     return {name: net.to(memory_format=torch.channels_last) for name, net in (("unet", unet), ("controlnet", controlnet))}
 
 
-def train_diffusion(minutes, batch=16, half=False):
+def train_diffusion(pack, minutes, batch=16, half=False):
     """v-prediction on cached latents; captions dropped at random."""
     data = torch.load(RUN / "latents.pt", weights_only=True)
     normals = torch.from_numpy(np.load(RUN / "normals.npy"))
     nets = networks()
     scheduler = DDIMScheduler(**SCHEDULER)
     last = scheduler.config.num_train_timesteps - 1
-    count = len(data["latents"])
+    weight = F.avg_pool2d(torch.from_numpy(importance(studio(pack)[2]))[None, None], SIZE // UNET["sample_size"]).sqrt()
+    weight = weight / weight.mean()
 
     def step(generator):
-        rows = torch.randint(count, (batch,), generator=generator)
+        rows = torch.multinomial(data["drawn"], batch, generator=generator)
         clean = data["latents"][rows].float() * data["scale"]
         hint = mirrored(normals[data["heads"][rows]], rows % 2)
         tokens = data["tokens"][rows, torch.randint(CAPTIONS, (batch,), generator=generator)].float()
@@ -399,7 +417,7 @@ def train_diffusion(minutes, batch=16, half=False):
             made = nets["unet"](
                 noisy, times, tokens, down_block_additional_residuals=down, mid_block_additional_residual=middle
             ).sample
-        return F.mse_loss(made.float(), scheduler.get_velocity(clean, noise, times))
+        return (weight * (made.float() - scheduler.get_velocity(clean, noise, times)).square()).mean()
 
     Run("diffusion", nets, 1e-3, minutes, average=0.995)(step)
 
@@ -485,7 +503,7 @@ def main():
         case "latents":
             make_latents(options.pack)
         case "diffusion":
-            train_diffusion(options.minutes, half=options.bf16)
+            train_diffusion(options.pack, options.minutes, half=options.bf16)
         case "export":
             export(options.pack)
         case "samples":
