@@ -54,7 +54,7 @@ HEADS = 240  # people whose normal maps are shared by all pairs
 CAPTIONS = 3  # sentences per texture
 CHUNK = 50  # textures painted between two looks at the clock
 UNCONDITIONAL = 0.12  # share of captions dropped, for classifier-free guidance
-LAST_STEP = 0.12  # share of pure-noise steps: these decide the mean colour
+LAST_STEP = 0.25  # share of pure-noise steps: these decide the mean colour
 # Words of features that few textures have and many prompts ask for; their textures are drawn so many times more often.
 SOUGHT, SOUGHT_FACTOR = ("beard", "moustache", "mustache", "goatee", "whiskers", "lipstick", "make-up", "clown"), 3.0
 VAE = dict(
@@ -80,6 +80,9 @@ UNET = SHARED | dict(
     out_channels=8,
     down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    # The sentence as a whole reaches every block beside the time: attention alone learned rare words too slowly.
+    addition_embed_type="text",
+    addition_embed_type_num_heads=4,
 )
 CONTROLNET = SHARED | dict(
     down_block_types=("DownBlock2D",) * 3,  # it says where, the UNet reads what: no text attention here
