@@ -33,6 +33,10 @@ class SurfaceError(ClipHeadError):
     code = "NO_SURFACE"
 
 
+class NoSurfaceError(SurfaceError):
+    """The field has one sign everywhere."""
+
+
 class UnwrapError(ClipHeadError):
     """The mesh cannot be flattened."""
 

@@ -9,7 +9,18 @@ from ..errors import SurfaceError
 MOST_HANDLES = 12  # a head with more is noise, and cutting it would leave nothing to recognise
 SHORT_LOOP = 12  # edge lengths: a loop around a handle that needs no shorter one
 FLIP_ROUNDS = 4  # of turning edges; a marching-cubes mesh has few needles left then
-ROUNDS = 6  # of removing non-manifold places
+BULGE = 0.03  # voxels by which merging vertices may move them off the surface
+LIFT = 0.06  # voxels by which it may move the faces around them
+ROUNDS = 6  # of removing non-manifold places, and of parting vertices that coincide
+THINNEST = 1e-8  # of the median area: faces with less count as degenerate
+
+
+class ClosedSurface(SurfaceError):
+    """The largest part of a mesh has no boundary. `low`, `high`: (3,) its bounding box."""
+
+    def __init__(self, vertices):
+        super().__init__("The surface is closed: it has no neck opening to start from. Use a box that cuts the neck.")
+        self.low, self.high = vertices.min(axis=0), vertices.max(axis=0)
 
 
 def half_edges(faces):
@@ -111,9 +122,9 @@ def merge_near_samples(positions, faces, middle, bottom, nearness=0.22):
     """Merge marching-cubes vertices that crowd around one grid sample, which is where most slivers come from.
 
     positions: (V,3) in grid units, faces: (F,3). A crowd is merged only if its faces form a disk (or, at the boundary, half
-    a disk) with a simple rim and none of them turns over, so the surface stays what it was. Crowds of one parity never
-    share a face: eight rounds treat them all. middle, bottom: indices of the planes x = 0 and of the neck's opening; crowds
-    around their samples end on them. Returns (positions, faces, merged), renumbered.
+    a disk) with a simple rim, it lies nearly in a plane and no face turns over, so the surface stays what it was. Crowds of
+    one parity never share a face: eight rounds treat them all. middle, bottom: indices of the planes x = 0 and of the neck's
+    opening; crowds around their samples end on them. Returns (positions, faces, merged), renumbered.
     """
     V = len(positions)
     sample = np.rint(positions).astype(np.int64)
@@ -125,20 +136,24 @@ def merge_near_samples(positions, faces, middle, bottom, nearness=0.22):
     _, member, count = np.unique(key[near], return_inverse=True, return_counts=True)
     crowd[near] = np.where(count[member] > 1, member, -1)
     C = len(count)
+    if C == 0:
+        return positions, faces, 0
     positions = positions.copy()
     merged = 0
     for turn in range(8):
         mine = np.where(parity == turn, crowd, -1)
         corner = mine[faces]  # (F,3)
         rows = np.flatnonzero((corner >= 0).any(axis=1))
+        if not len(rows):
+            continue
         good = _disk_stars(mine, faces[rows], corner[rows], C)
         chosen = np.flatnonzero((mine >= 0) & good[mine])
         for last in (False, True):
             moved, first, index = _gathered(positions, sample, mine, chosen, middle, bottom)
             if last:
                 break
-            turned = _turned_over(positions, moved, faces[rows], corner[rows], C)
-            chosen = chosen[~turned[mine[chosen]]]
+            spoiled = _spoiled(positions, moved, faces[rows], corner[rows], C)
+            chosen = chosen[~spoiled[mine[chosen]]]
         if not len(chosen):
             continue
         positions = moved
@@ -192,15 +207,21 @@ def _gathered(positions, sample, mine, chosen, middle, bottom):
     return moved, first, index
 
 
-def _turned_over(before, after, faces, corner, C):
-    """Crowds (bool per crowd) of which a remaining face would look away from the crowd's mean normal, or nearly."""
+def _spoiled(before, after, faces, corner, C):
+    """Crowds (bool per crowd) that had better stay: those that lie in no plane, and those of which a remaining face would
+    pass its old corner by or look away from the crowd's mean normal, or nearly."""
     star = corner.max(axis=1)
     old, new = (_normals(place, faces) for place in (before, after))
-    mean = np.stack([np.bincount(star, old[:, axis], minlength=C) for axis in range(3)], axis=-1)[star]
+    mean = np.stack([np.bincount(star, old[:, axis], minlength=C) for axis in range(3)], axis=-1)
+    mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-30)
     kept = (corner >= 0).sum(axis=1) == 1
-    along = np.einsum("fi,fi->f", new, mean)
-    bad = kept & (along < 0.2 * np.linalg.norm(new, axis=1) * np.linalg.norm(mean, axis=1))
-    return np.bincount(star[bad], minlength=C) > 0
+    along = np.einsum("fi,fi->f", new, mean[star])
+    turned = kept & (along < 0.2 * np.linalg.norm(new, axis=1))
+    face, at = np.nonzero(corner >= 0)
+    moved = after[faces[face, at]] - before[faces[face, at]]
+    bulging = np.abs(np.einsum("ni,ni->n", moved, mean[star[face]])) > BULGE
+    lifted = kept[face] & (np.abs(np.einsum("ni,ni->n", moved, new[face])) > LIFT * np.linalg.norm(new[face], axis=1))
+    return np.bincount(np.concatenate([star[turned], star[face[bulging | lifted]]]), minlength=C) > 0
 
 
 def _normals(positions, faces):
@@ -271,7 +292,8 @@ def clean_disk(vertices, faces):
     vertices: (V,3) float, faces: (F,3) int, consistently oriented. Repairs, in this order: faces at non-manifold edges are
     dropped and surfaces touching in a point parted; all but the largest component go; boundaries other than the longest
     are closed by a fan; handles are cut along their shortest loop and both ends capped.
-    Returns (vertices, faces, report); report counts the repairs. Raises SurfaceError if no disk comes out.
+    Returns (vertices, faces, report); report counts the repairs. Raises ClosedSurface if the largest component has no
+    boundary, SurfaceError if no disk comes out.
     """
     report = {"nonmanifold_faces_removed": 0, "components_removed": 0, "holes_closed": 0, "handles_cut": 0}
     vertices = np.asarray(vertices, np.float64)
@@ -281,7 +303,7 @@ def clean_disk(vertices, faces):
         vertices = vertices[source]
         loops = _by_length(vertices, boundary_loops(faces))
         if not loops:
-            raise SurfaceError("The surface is closed: it has no neck opening to start from. Use a box that cuts the neck.")
+            raise ClosedSurface(vertices[np.unique(faces)])
         for loop in loops[1:]:
             vertices, faces = _cap(vertices, faces, loop)
             report["holes_closed"] += 1
@@ -372,6 +394,57 @@ def _relax(vertices, faces, moving, rounds=4):
     for _ in range(rounds):
         vertices[moving] = graph @ vertices / degree
     return vertices
+
+
+def settle(vertices, faces):
+    """Draw vertices that coincide, and those of faces without area, towards the mean of their neighbours.
+
+    vertices: (V,3), faces: (F,3) of a disk -> vertices (V,3) float32, moved (number of vertices). Vertices on the plane x = 0
+    and on the boundary's plane stay on it. Raises SurfaceError if some vertices cannot be parted.
+    """
+    vertices = np.asarray(vertices, np.float32)
+    offenders = np.zeros(len(vertices), bool)
+    for _ in range(ROUNDS):
+        bad = _coinciding(vertices)
+        area = np.linalg.norm(_normals(vertices.astype(np.float64), faces), axis=1)
+        bad[faces[area < THINNEST * np.median(area)]] = True
+        if not bad.any():
+            return vertices, int(offenders.sum())
+        offenders |= bad
+        kept = np.zeros(vertices.shape, bool)
+        kept[:, 0] = vertices[:, 0] == 0
+        kept[boundary_loops(faces)[0], 1] = True
+        relaxed = _relax(vertices.astype(np.float64), faces, np.flatnonzero(bad), rounds=1).astype(np.float32)
+        vertices = np.where(kept, vertices, relaxed)
+    raise SurfaceError("The surface is folded onto itself. Try another seed, or a resolution a little lower.")
+
+
+def flaws(vertices, faces):
+    """What keeps a mesh from being a clean disk, in words: [] for vertices (V,3), faces (F,3) that are one."""
+    edges, _, count = edge_table(faces)
+    start, end = half_edges(faces)
+    loops = len(boundary_loops(faces))
+    area = np.linalg.norm(_normals(np.asarray(vertices, np.float64), faces), axis=1)
+    checks = (
+        (euler(faces) != 1, f"Euler characteristic {euler(faces)}"),
+        (loops != 1, f"{loops} boundaries"),
+        (count.max() > 2, f"{(count > 2).sum()} non-manifold edges"),
+        (len(np.unique(start.astype(np.int64) * len(vertices) + end)) < len(start), "faces of opposite orientation"),
+        (len(split_fans(faces)[1]) > faces.max() + 1, "surfaces that touch in a point"),
+        (not (area > 0).all(), f"{(~(area > 0)).sum()} faces without area"),
+        (_coinciding(vertices).any(), f"{_coinciding(vertices).sum()} coinciding vertices"),
+        (len(np.unique(faces)) < len(vertices), "vertices without a face"),
+    )
+    return [words for wrong, words in checks if wrong]
+
+
+def _coinciding(vertices):
+    """Which vertices (V,3) have the very place of another one: bool (V,)."""
+    order = np.lexsort(vertices.T)
+    same = (vertices[order][1:] == vertices[order][:-1]).all(axis=1)
+    result = np.zeros(len(vertices), bool)
+    result[order[1:][same]] = result[order[:-1][same]] = True
+    return result
 
 
 def _handle_loop(vertices, faces):

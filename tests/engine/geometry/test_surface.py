@@ -127,15 +127,107 @@ def test_a_second_opening_below_is_closed():
 
 
 def test_a_surface_leaving_the_sides_is_closed_there():
-    vertices, faces, _ = surface.extract(lambda p: np.hypot(p[:, 0] * 0.2, p[:, 1] + 0.6) - 0.5, *BOX, 33)
+    vertices, faces, report = surface.extract(lambda p: np.hypot(p[:, 0] * 0.2, p[:, 1] + 0.6) - 0.5, *BOX, 33)
     loop = assert_disk(vertices, faces)
     np.testing.assert_allclose(vertices[loop, 1], -1, atol=1e-6)
+    assert set(report["closed_at_the_box"]) >= {"right", "left"}
 
 
 def test_a_closed_surface_is_opened_at_its_neck():
     vertices, faces, report = surface.extract(ball((0, 0.1, 0), 0.6), *BOX, 49)
     loop = assert_disk(vertices, faces)
     assert report["neck_opened"] and np.ptp(vertices[loop, 1]) < 1e-6 and vertices[loop, 1].max() < -0.3
+
+
+def test_a_surface_that_leaves_the_box_is_said_to():
+    slanted = [0.9, 0.1, 0]
+    vertices, faces, report = surface.extract(lambda p: p @ slanted + 0.3, *BOX, 33)
+    assert_disk(vertices, faces)
+    assert set(report["closed_at_the_box"]) == {"right", "top", "front", "back"} and not report["neck_opened"]
+
+
+def test_parts_that_are_all_closed_are_opened_at_the_largest_ones_neck():
+    vertices, faces, report = surface.extract(union(ball((0.3, 0, 0), 0.5), ball((-0.6, 0.6, 0), 0.25)), *BOX, 49)
+    assert_disk(vertices, faces)
+    assert report["neck_opened"] and report["components_removed"] == 1 and vertices[:, 0].min() > -0.3
+
+
+def test_more_handles_than_a_head_can_have_are_refused():
+    def sieve(points):
+        holes = np.cos(20 * points[:, 0]) + np.cos(20 * points[:, 1])
+        return np.maximum(ball((0, -0.3, 0), 0.9)(points), holes - 1)
+
+    with pytest.raises(SurfaceError, match=r"handles; a head has none\. Try"):
+        surface.extract(sieve, *BOX, 33)
+
+
+def waves(random, height, frequency):
+    """Bumps all over the place."""
+    direction, phase = random.normal(0, frequency, (8, 3)), random.uniform(0, 6, 8)
+    return lambda points: height * np.sin(points @ direction.T + phase).sum(axis=1)
+
+
+def tori(random, count):
+    """Rings of any size in any direction."""
+
+    def torus(frame, centre, radius, thickness):
+        def field(points):
+            x, y, z = ((points - centre) @ frame).T
+            return np.hypot(np.hypot(x, y) - radius, z) - thickness
+
+        return field
+
+    frames = (np.linalg.qr(random.normal(size=(3, 3)))[0] for _ in range(count))
+    return union(
+        *(torus(frame, random.uniform(-0.7, 0.7, 3), random.uniform(0.15, 0.5), random.uniform(0.04, 0.12)) for frame in frames)
+    )
+
+
+def balls(random, count):
+    return union(*(ball(random.uniform(-1, 1, 3), random.uniform(0.1, 0.4)) for _ in range(count)))
+
+
+NECK = ball((0, -0.5, 0), 0.7)
+
+
+def hostile(kind, random):
+    """A field that no head has, drawn by a random generator."""
+    bumps, rings, bubbles = waves(random, 0.05, 8), tori(random, 4), balls(random, 15)
+    normal, level, steps = random.normal(size=3), random.uniform(-0.5, 0.5), random.integers(2, 5)
+    return {
+        "bumps": lambda p: NECK(p) + bumps(p),
+        "nothing but bumps": lambda p: 10 * bumps(0.5 * p) + level,
+        "rings on a head": union(NECK, rings),
+        "rings alone": rings,
+        "ring-shaped tunnels": lambda p: np.maximum(NECK(p), -rings(p)),
+        "bubbles": lambda p: np.maximum(NECK(p), -bubbles(p)),
+        "many parts": bubbles,
+        "a slanted plane": lambda p: p @ normal - level,
+        "a thin sheet": lambda p: np.abs(p @ normal) - 0.1,
+        "many zeros": lambda p: np.round((NECK(p) + bumps(p)) * steps) / steps,
+        "numbers next to nothing": lambda p: (NECK(p) + bumps(p)) * 1e-38,
+        "numbers next to infinity": lambda p: (NECK(p) + bumps(p)) * 1e37,
+        "chance": lambda p: np.sin(1e3 * np.sin(p @ (300 * normal))),
+        "a chequerboard": lambda p: np.floor((p + 1) * steps).sum(axis=1) % 2 - 0.5,
+    }[kind]
+
+
+KINDS = """bumps, nothing but bumps, rings on a head, rings alone, ring-shaped tunnels, bubbles, many parts, a slanted plane,
+    a thin sheet, many zeros, numbers next to nothing, numbers next to infinity, chance, a chequerboard"""
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", [" ".join(kind.split()) for kind in KINDS.split(",")])
+def test_any_field_gives_a_disk_or_a_clear_answer(kind, seed):
+    random = np.random.default_rng(seed)
+    field, resolution = hostile(kind, random), random.choice([17, 25])
+    try:
+        vertices, faces, _ = surface.extract(field, *BOX, resolution)
+    except SurfaceError as error:
+        assert "Try" in str(error)
+    else:
+        assert topology.flaws(vertices, faces) == []
+        assert_disk(vertices, faces)
 
 
 @pytest.mark.parametrize("noise", range(4))
