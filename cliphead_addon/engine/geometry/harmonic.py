@@ -1,10 +1,11 @@
 """Harmonic maps of disks: positive cotangent weights, one factorisation, any boundary values."""
 
 import numpy as np
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.linalg import splu
 
 from ..errors import UnwrapError
+from .dissection import SYMMETRIC, elimination_order
 
 ROUNDNESS = 0.8  # of the boundary curve: 0 is a circle, 1 a square
 LEAST_WEIGHT = 0.02  # of an edge's cotangent weight, 0.577 in an equilateral triangle
@@ -15,13 +16,14 @@ def edge_weights(vertices, faces):
 
     vertices: (V,3), faces: (F,3) -> (F,3) float64: half the cotangent of the angle opposite the edge from corner i to i+1.
     """
-    corner = np.asarray(vertices, np.float64)[faces]  # (F,3,3)
+    a, b, c = (np.ascontiguousarray(np.asarray(vertices, np.float64)[faces[:, i]].T) for i in range(3))  # (3,F): long rows
+    sides = b - a, c - b, a - c
+    area = np.sqrt(np.square(np.cross(sides[0], sides[1], axis=0)).sum(axis=0))
     weights = np.empty(faces.shape)
     for i in range(3):
-        a = corner[:, i] - corner[:, i - 1]
-        b = corner[:, (i + 1) % 3] - corner[:, i - 1]
-        area = np.linalg.norm(np.cross(a, b), axis=1)
-        weights[:, i] = 0.5 * np.einsum("ij,ij->i", a, b) / np.maximum(area, 1e-12 * np.einsum("ij,ij->i", a, a) + 1e-30)
+        before, after = sides[i - 1], sides[i - 2]
+        dot = -np.einsum("af,af->f", before, after)
+        weights[:, i] = 0.5 * dot / np.maximum(area, 1e-12 * np.einsum("af,af->f", before, before) + 1e-30)
     return weights
 
 
@@ -30,8 +32,8 @@ class HarmonicSolver:
 
     Edge weights are cotangents raised to LEAST_WEIGHT. With positive weights on the mesh's own edges and a convex boundary
     no triangle can flip (Tutte 1963, Floater 2003). An intrinsic Delaunay Laplacian has positive weights too, but on other
-    edges than the mesh's, so it cannot promise that for the mesh's own triangles: on a raw
-    marching-cubes head it kept angles better, 9.8 degrees off against 11.1, and flipped 92 of 146,000.
+    edges than the mesh's, so it cannot promise that: on a head of 63,351 triangles it kept angles better, 11.3 degrees off
+    against 12.5, and flipped 50 (plain cotangents: 11.3 and 13).
 
     softness: (V,) factors in (0,1]. An edge between softened ends weighs their product instead of its cotangent: such places
     get more room. The weights stay positive, so this bends the map and cannot fold it.
@@ -41,32 +43,40 @@ class HarmonicSolver:
         V = len(vertices)
         start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
         half = edge_weights(vertices, faces).ravel()
-        graph = coo_matrix((half, (start, end)), shape=(V, V)).tocsr()
-        graph = graph + graph.T
-        graph.data = np.clip(graph.data, LEAST_WEIGHT, 1 / LEAST_WEIGHT)
+        edges = coo_matrix((half, (np.minimum(start, end), np.maximum(start, end))), shape=(V, V)).tocsr().tocoo()
+        weight = np.clip(edges.data, LEAST_WEIGHT, 1 / LEAST_WEIGHT)
+        first, second = edges.row, edges.col
         if softness is not None:
-            ends = graph.tocoo()
-            product = softness[ends.row] * softness[ends.col]
-            graph.data = np.where(product < 1, product, graph.data)
+            product = softness[first] * softness[second]
+            weight = np.where(product < 1, product, weight)
         self.boundary = np.asarray(boundary)
         inner = np.ones(V, bool)
         inner[self.boundary] = False
-        self.inner = np.flatnonzero(inner)
-        rows = graph[self.inner]
-        self.to_boundary = rows[:, self.boundary]
-        laplacian = -rows[:, self.inner]
-        laplacian.setdiag(np.asarray(rows.sum(axis=1)).ravel())
+        place = np.empty(V, np.int32)
+        place[inner] = np.arange(V - len(self.boundary))
+        place[self.boundary] = np.arange(len(self.boundary))
+        inside = inner[first] & inner[second]
+        across = inner[first] != inner[second]
+        one, other = np.where(inner[first], first, second)[across], np.where(inner[first], second, first)[across]
+        N, B = V - len(self.boundary), len(self.boundary)
+        to_boundary = csr_matrix((weight[across], (place[one], place[other])), shape=(N, B))
+        degree = np.bincount(first, weight, V) + np.bincount(second, weight, V)
+        first, second, weight = place[first[inside]], place[second[inside]], -weight[inside]
+        diagonal = np.arange(N, dtype=np.int32)
+        entries = np.concatenate([weight, weight, degree[inner]])
+        entries = entries, (np.concatenate([first, second, diagonal]), np.concatenate([second, first, diagonal]))
+        laplacian = csr_matrix(entries, shape=(N, N))
+        inner = np.flatnonzero(inner)
+        circle = 2 * np.pi * np.arange(B) / B
+        pull = to_boundary @ np.stack([np.cos(circle), np.sin(circle)], axis=-1)
         try:
-            self.factor = splu(
-                laplacian.tocsc(),
-                permc_spec="MMD_AT_PLUS_A",
-                diag_pivot_thresh=0.0,
-                options={"SymmetricMode": True},
-            )
+            order = elimination_order(np.asarray(vertices)[inner], laplacian, pull)
+            self.factor = splu(laplacian[order][:, order].tocsc(), permc_spec="NATURAL", relax=8, panel_size=8, **SYMMETRIC)
         except RuntimeError as error:
             raise UnwrapError(
                 "Some vertices of the mesh are not connected to its boundary. Clean the mesh to one piece."
             ) from error
+        self.inner, self.to_boundary = inner[order], to_boundary[order]
 
     def solve(self, values):
         """Boundary values (B,C) -> (V,C) float64, harmonic inside."""

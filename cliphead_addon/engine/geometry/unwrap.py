@@ -9,9 +9,8 @@ from scipy.special import erf
 
 from ..errors import UnwrapError
 from ..stages import UnwrappedHead
-from . import topology
 from .harmonic import HarmonicSolver, boundary_curve, inside_curve
-from .seam import cut_open, find_seam
+from .seam import cut_open, find_seam, neck_of_disk
 
 MARGIN = 0.02  # of the tile, left free around the island for padding
 FIXED_POINTS = 64  # of the boundary that the landmark warp must not move
@@ -20,6 +19,7 @@ WARP_STEPS = 4
 LATTICE = 97  # samples per axis for the warp
 LEAST_AREA = 1e-11  # twice a triangle's area in [-1,1]^2; float32 coordinates can tell 1e-14 apart
 SOFTER, SOFTENINGS = 0.2, 12  # factor per round on crowded vertices, and most rounds
+MOST_NEEDLES, NEEDLE_STEPS = 50, 12  # triangles turned over by rounding that are opened, by 2^-24 to 2^-13 of the tile
 DAMPINGS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 FRONT = 0.05  # of the nose tip's z: landmarks further in front outline the face
 FACE_REACH = 1.6  # the face reaches this much farther from its middle than its landmarks
@@ -53,27 +53,76 @@ def unwrap(mesh, layout, alignment="landmarks"):
 
     mesh: HeadMesh, flattened in its canonical pose, so that an expression does not change its UVs; layout: UVLayout;
     alignment: "landmarks", or "paper" for the harmonic map alone. u = 0.5 is the face's midline, the head's own left is at
-    u > 0.5, v is up. Returns UnwrappedHead; its report tells flipped triangles (always 0), damping of the warp, angle and
-    area distortion and the face's share. Raises UnwrapError for a mesh that is no disk or folds even without a warp.
+    u > 0.5, v is up. Returns UnwrappedHead; its report holds the proof that the map is one to one (`prove_one_to_one`),
+    damping of the warp and what was tried, angle and area distortion and the face's share. Raises UnwrapError for a mesh
+    that is no disk or folds even without a warp.
     """
-    flat = _Flat.of(mesh, layout.seam_share)
-    if alignment == "landmarks":
-        plane, damping = _aligned(flat, mesh, layout)
-        uv = _to_tile(magnify(plane, layout))
-    else:
-        plane, damping = flat.uv, 1.0
-        uv = _to_tile(plane)
-    flipped = _flipped(uv, flat.faces)
-    if flipped or not _simple(uv[flat.rim]):
-        raise UnwrapError(f"{flipped} of {len(flat.faces)} triangles fold over in UV space. Try another resolution or seed.")
-    report = {
-        "flipped": flipped,
-        "damping": damping,
-        "face_share": _face_share(flat.faces, plane, layout.face, uv),
-        **distortion(mesh.canonical, mesh.faces, uv[flat.faces]),
-    }
-    seam = np.stack([flat.path[:-1], flat.path[1:]], axis=-1).astype(np.int32)
-    return UnwrappedHead(mesh, seam, flat.neck.astype(np.int32), uv[flat.faces], report)
+    neck, edges = neck_of_disk(mesh.faces)
+    flat = FlatHead.of(mesh.canonical, mesh.faces, neck, edges, layout.seam_share)
+    uv, report = lay_out(flat, layout, mesh.anchors if alignment == "landmarks" else None, magnified=alignment == "landmarks")
+    report |= distortion(mesh.canonical, mesh.faces, uv[flat.faces])
+    return UnwrappedHead(mesh, flat.seam, neck.astype(np.int32), uv[flat.faces], report)
+
+
+def lay_out(flat, layout, anchors=None, magnified=True):
+    """A flat head in the tile: UVs (V',2) float32 of the cut mesh, and a report.
+
+    anchors: (K,3) landmarks to be carried to their places in the layout, or None; magnified: whether the face gets its
+    share. layout: UVLayout, or None for the harmonic map as it is. Raises UnwrapError where the map is not one to one.
+    """
+    tried = []
+    for plane, damping in _warps(flat, layout, anchors):
+        uv = to_tile(magnify(plane, layout) if magnified and layout is not None else plane)
+        uv, needles = _opened(uv, flat.faces, flat.rim)
+        proof = prove_one_to_one(uv, flat.faces, flat.rim)
+        tried.append([damping, proof["flipped"]])
+        if not proof["flipped"]:
+            break
+    if proof["flipped"] or not proof["boundary_simple"]:
+        raise UnwrapError(
+            f"{proof['flipped']} of {len(flat.faces)} triangles fold over in UV space. Try another resolution or seed."
+        )
+    report = proof | {"needles_opened": needles, "damping": damping, "damping_tried": tried}
+    if layout is not None:
+        report["face_share"] = _face_share(flat.faces, plane, layout.face, uv)
+    return uv, report
+
+
+def _opened(uv, faces, rim):
+    """UVs (V',2) float32 with needles opened that rounding closed or turned over, and how many.
+
+    A needle's blunt corner goes off its longest edge, by more and more units in the last place. Rim vertices stay.
+    """
+    folded = _folded(uv, faces)
+    count = int(folded.sum())
+    if not 0 < count <= MOST_NEEDLES:
+        return uv, 0
+    uv, fixed = uv.copy(), np.isin(np.arange(len(uv)), rim)
+    for exponent in range(NEEDLE_STEPS):
+        needles = faces[folded]
+        corner = uv[needles].astype(np.float64)
+        along = corner[:, [1, 2, 0]] - corner  # from each corner to the next, opposite the one after
+        length = np.linalg.norm(along, axis=-1)
+        longest = length.argmax(axis=1)
+        row = np.arange(len(needles))
+        along = along[row, longest] / np.maximum(length[row, longest, None], 1e-30)
+        blunt = needles[row, (longest + 2) % 3]
+        away = 2.0 ** (exponent - 24) * np.stack([-along[:, 1], along[:, 0]], axis=-1)
+        uv[blunt[~fixed[blunt]]] += away[~fixed[blunt]].astype(np.float32)
+        folded = _folded(uv, faces)
+        if not folded.any():
+            break
+    return uv, count
+
+
+def prove_one_to_one(uv, faces, rim):
+    """Whether a disk's map to the tile is one to one: a proof for every triangle, not a sample.
+
+    uv: (V',2) float32, faces: (F,3), rim: (B,) boundary -> flipped, the number of triangles without positive area, decided in
+    exact arithmetic, and boundary_simple. With no flipped triangle and a boundary that does not meet itself, the map winds
+    once around every point inside, so no two triangles overlap (the argument principle for piecewise linear maps).
+    """
+    return {"flipped": int(_folded(uv, faces).sum()), "boundary_simple": _simple(uv[rim])}
 
 
 def fit_layout(heads, face_share=FACE_SHARE):
@@ -81,8 +130,8 @@ def fit_layout(heads, face_share=FACE_SHARE):
 
     face_share: share of the island that the face shall have on the mean of these heads.
     """
-    share = float(np.mean([_Flat.of(head, None).seam_share for head in heads]))
-    flats = [_Flat.of(head, share) for head in heads]
+    share = float(np.mean([flatten(head).seam_share for head in heads]))
+    flats = [flatten(head, share) for head in heads]
     places = np.array([flat.locate(head.anchors) for flat, head in zip(flats, heads, strict=True)])  # (heads,K,2)
     solid = np.mean([head.anchors for head in heads], axis=0)
     partner = cKDTree(solid).query(solid * [-1, 1, 1])[1]
@@ -100,41 +149,45 @@ def distortion(vertices, faces, uv):
     vertices: (V,3), faces: (F,3), uv: (F,3,2) -> angle_distortion, mean absolute difference of corner angles in degrees,
     and area_distortion, mean absolute log of the area ratio to the map's mean ratio; both weighted by area in space.
     """
-    corner = np.asarray(vertices, np.float64)[faces]
-    flat = np.concatenate([np.asarray(uv, np.float64), np.zeros((*uv.shape[:2], 1))], axis=-1)
-    area, area_uv = (np.linalg.norm(np.cross(c[:, 1] - c[:, 0], c[:, 2] - c[:, 0]), axis=1) for c in (corner, flat))
+    turned, scale, weight = local_distortion(vertices, faces, uv)
+    return {"angle_distortion": float(turned @ weight), "area_distortion": float(np.abs(scale) @ weight)}
+
+
+def local_distortion(vertices, faces, uv):
+    """`distortion` by triangle: degrees (F,), log of the area ratio (F,), and each triangle's share of the area (F,)."""
+    angle, area = _angles(np.asarray(vertices, np.float64)[faces])
+    angle_uv, area_uv = _angles(np.asarray(uv, np.float64))
     weight = area / area.sum()
-    turned = np.abs(_angles(corner) - _angles(flat)).mean(axis=1)
     scale = np.log(np.maximum(area_uv / area_uv.sum(), 1e-30) / np.maximum(weight, 1e-30))
-    return {
-        "angle_distortion": float(np.degrees(turned @ weight)),
-        "area_distortion": float(np.abs(scale) @ weight),
-    }
+    return np.degrees(np.abs(angle - angle_uv).mean(axis=0)), scale, weight
 
 
 @dataclass(frozen=True)
-class _Flat:
+class FlatHead:
     """A cut head and its harmonic map."""
 
     vertices: np.ndarray  # (V',3) of the cut mesh
     faces: np.ndarray  # (F,3) over the cut mesh
     rim: np.ndarray  # (B,) boundary of the cut mesh, from the crown down the head's right side
     path: np.ndarray  # (P,) seam, vertices of the whole mesh
-    neck: np.ndarray  # (N,) neck loop, vertices of the whole mesh
     seam_share: float
     uv: np.ndarray  # (V',2) in [-1,1]^2
 
     @classmethod
-    def of(cls, mesh, seam_share):
-        """Cut and flatten; seam_share None: as the lengths of seam and neck have it."""
-        vertices = np.asarray(mesh.canonical, np.float64)
-        neck = _neck(mesh.faces)
-        path = find_seam(vertices, mesh.faces, neck)
-        faces, source, rim = cut_open(mesh.faces, path)
+    def of(cls, vertices, faces, neck, edges, seam_share):
+        """Cut and flatten a disk (V,3), (F,3) in the NPHM frame; seam_share None: as the lengths of seam and neck have it."""
+        vertices = np.asarray(vertices, np.float64)
+        path = find_seam(vertices, faces, neck, edges)
+        faces, source, rim = cut_open(faces, path, neck)
         vertices = vertices[source]
-        share, position = _positions(vertices[rim], len(path) - 1, seam_share)
-        uv = _roomy_map(vertices, faces, rim, boundary_curve(position))
-        return cls(vertices, faces, rim, path, neck, share, uv)
+        share, curve = rim_on_curve(vertices[rim], len(path) - 1, seam_share)
+        uv = _roomy_map(vertices, faces, rim, curve)
+        return cls(vertices, faces, rim, path, share, uv)
+
+    @property
+    def seam(self):
+        """(S,2) int32 edges of the cut, vertices of the whole mesh."""
+        return np.stack([self.path[:-1], self.path[1:]], axis=-1).astype(np.int32)
 
     def locate(self, points):
         """Points (K,3) near the surface -> (K,2) plane coordinates of the surface points below them."""
@@ -146,6 +199,11 @@ class _Flat:
         weights, distance = _closest(points, self.vertices[faces])
         best = distance.argmin(axis=1)
         return np.einsum("ki,kic->kc", weights[np.arange(len(points)), best], self.uv[faces[best]])
+
+
+def flatten(mesh, seam_share=None):
+    """HeadMesh -> FlatHead. Raises UnwrapError if it is no disk."""
+    return FlatHead.of(mesh.canonical, mesh.faces, *neck_of_disk(mesh.faces), seam_share)
 
 
 def _roomy_map(vertices, faces, rim, rim_uv):
@@ -169,20 +227,8 @@ def _roomy_map(vertices, faces, rim, rim_uv):
     return uv
 
 
-def _neck(faces):
-    """The one boundary of a disk; UnwrapError if the faces are no disk."""
-    _, _, count = topology.edge_table(faces)
-    loops = topology.boundary_loops(faces) if count.max() <= 2 else []
-    if len(loops) != 1 or topology.euler(faces) != 1:
-        raise UnwrapError(
-            f"The mesh is no disk: {len(loops)} boundaries, V - E + F = {topology.euler(faces)}, "
-            f"{int((count > 2).sum())} edges with more than two faces. Only the neck may be open; clean the mesh first."
-        )
-    return loops[0]
-
-
-def _positions(rim, seam_edges, seam_share):
-    """Rim points (B,3) from the crown round to the crown -> the seam's share and positions (B,) in [0,1) on the curve.
+def rim_on_curve(rim, seam_edges, seam_share):
+    """Rim points (B,3) from the crown round to the crown -> the seam's share and their places (B,2) on the boundary curve.
 
     Seam and neck are spaced by edge length, each within its own share, so the two sides of the seam lie opposite each other.
     """
@@ -192,23 +238,21 @@ def _positions(rim, seam_edges, seam_share):
     share = float((total[0] + total[2]) / total.sum()) if seam_share is None else float(seam_share)
     scale = np.array([share / 2, 1 - share, share / 2]) / total
     part = np.repeat([0, 1, 2], [seam_edges, len(rim) - 2 * seam_edges, seam_edges])
-    return share, np.concatenate([[0], np.cumsum(length * scale[part])[:-1]])
+    return share, boundary_curve(np.concatenate([[0], np.cumsum(length * scale[part])[:-1]]))
 
 
-def _aligned(flat, mesh, layout):
-    """The landmarks carried to their places, as far as nothing folds: plane coordinates (V',2) and damping."""
-    if len(mesh.anchors) != len(layout.anchors):
-        raise UnwrapError(
-            f"The head has {len(mesh.anchors)} anchors, the layout {len(layout.anchors)}. Use the layout of its pack."
-        )
-    places = flat.locate(mesh.anchors)
+def _warps(flat, layout, anchors):
+    """The map with its landmarks carried to their places, then less and less far: plane coordinates (V',2) and damping."""
+    if anchors is None or layout is None:
+        yield flat.uv, 1.0
+        return
+    if len(anchors) != len(layout.anchors):
+        raise UnwrapError(f"The head has {len(anchors)} anchors, the layout {len(layout.anchors)}. Use the layout of its pack.")
+    places = flat.locate(anchors)
     used = layout.used & (inside_curve(places) > 0.2 * FADE)
     sources, targets = places[used], layout.anchors[used]
     for damping in DAMPINGS:
-        plane = _carried(flat.uv, sources, sources + damping * (targets - sources))
-        if not _flipped(_to_tile(magnify(plane, layout)), flat.faces):
-            break
-    return plane, damping
+        yield _carried(flat.uv, sources, sources + damping * (targets - sources)), damping
 
 
 def _carried(points, sources, targets):
@@ -289,13 +333,28 @@ def _magnified(flats, solid, mean, used, share, face_share):
     return layout
 
 
+def face_outline(layout):
+    """The face's outline in the tile, (P,2) counter-clockwise."""
+    return to_tile(magnify(_dense(layout.face), layout))
+
+
 def _face_share(faces, plane, outline, uv):
     """Share of the island's area taken by the triangles whose place before magnification is in the face's convex outline."""
-    middle = plane[faces].mean(axis=1)
+    return float(_signed_areas(uv[faces[on_face(faces, plane, outline)]].astype(np.float64)).sum() / _island(uv, faces))
+
+
+def on_face(faces, plane, outline):
+    """Which faces (F,) have their middle, in plane coordinates (V',2), within the convex outline (P,2)."""
+    middle = (plane[faces[:, 0]] + plane[faces[:, 1]] + plane[faces[:, 2]]) / 3
+    inside = ((middle > outline.min(axis=0)) & (middle < outline.max(axis=0))).all(axis=1)
+    near = np.flatnonzero(inside)
     edge = np.roll(outline, -1, axis=0) - outline
-    on_face = (_cross(edge, middle[:, None] - outline) > 0).all(axis=1)
-    area = _signed_areas(uv[faces].astype(np.float64))
-    return float(area[on_face].sum() / area.sum())
+    inside[near] = (_cross(edge, middle[near, None] - outline) > 0).all(axis=1)
+    return inside
+
+
+def _island(uv, faces):
+    return _signed_areas(uv[faces].astype(np.float64)).sum()
 
 
 def _dense(polygon, count=32):
@@ -304,18 +363,18 @@ def _dense(polygon, count=32):
     return np.concatenate([a + t * (b - a) for a, b in zip(polygon, np.roll(polygon, -1, axis=0), strict=True)])
 
 
-def _to_tile(plane):
+def to_tile(plane):
     """[-1,1]^2 -> the unit tile less its margin, float32 as it is stored."""
     return (0.5 + (0.5 - MARGIN) * plane).astype(np.float32)
 
 
-def _flipped(uv, faces):
-    """How many triangles of the stored coordinates (V',2) float32 have no positive area, decided exactly.
+def _folded(uv, faces):
+    """Which triangles (F,) of the stored coordinates (V',2) float32 have no positive area, decided exactly.
 
     Between MARGIN and 1 a float32 is a whole multiple of 2^-30, so the products below are exact integers.
     """
     a, b, c = np.moveaxis(np.rint(uv.astype(np.float64) * 2.0**30).astype(np.int64)[faces], 1, 0)
-    return int((_cross(b - a, c - a) <= 0).sum())
+    return _cross(b - a, c - a) <= 0
 
 
 def _simple(rim):
@@ -347,12 +406,15 @@ def _polygon_area(polygon):
 
 
 def _angles(corner):
-    """Angles (F,3) of triangles (F,3,3), radians."""
-    out = []
-    for i in range(3):
-        a, b = corner[:, (i + 1) % 3] - corner[:, i], corner[:, i - 1] - corner[:, i]
-        out.append(np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), np.einsum("ij,ij->i", a, b)))
-    return np.stack(out, axis=-1)
+    """Angles (3,F), radians, and areas (F,) of triangles (F,3,C)."""
+    corner = np.ascontiguousarray(np.moveaxis(corner, 0, -1))  # (3,C,F): long rows
+    side = corner[[1, 2, 0]] - corner
+    dot = -np.einsum("icf,icf->if", side, side[[2, 0, 1]])
+    if corner.shape[1] == 2:
+        double = np.abs(side[0, 0] * side[1, 1] - side[0, 1] * side[1, 0])
+    else:
+        double = np.linalg.norm(np.cross(side[0], side[1], axis=0), axis=0)
+    return np.arctan2(double, dot), double / 2
 
 
 def _closest(points, corner):

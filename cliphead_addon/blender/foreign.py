@@ -1,0 +1,60 @@
+"""Texture coordinates for meshes that are already in the scene."""
+
+import numpy as np
+from mathutils import Vector
+
+from ..engine.errors import UnwrapError
+from ..engine.jobfiles import load_unwrapped, save_mesh
+from . import session
+from .mesh import mark_seam
+
+HEAD_MAP = "Head"  # the UV map that is written; other maps of the mesh stay as they are
+
+
+def unwrap_as_head(obj, upright=False):
+    """Write a mesh object's seam and UV map `HEAD_MAP`, laid out as the pack's heads; nothing else of it changes.
+
+    upright: trust the scene that the head is upright (+Z) and looks to -Y, instead of finding that out from its shape. Returns
+    the report of `geometry.foreign.unwrap_mesh`. Raises ClipHeadError, and leaves the mesh untouched.
+    """
+    mesh = obj.data
+    if not len(mesh.polygons):
+        raise UnwrapError(f"'{obj.name}' has no faces. Choose the mesh of a head.")
+    if HEAD_MAP not in mesh.uv_layers and len(mesh.uv_layers) == 8:
+        raise UnwrapError(f"'{obj.name}' has 8 UV maps, the most there can be. Remove one first.")
+    vertices, faces, loops, closed = _triangles(mesh)
+    folder = session.new_folder()
+    save_mesh(vertices, faces, _diagonals(mesh, faces), folder)
+    to_object = obj.matrix_world.to_3x3().inverted_safe()
+    up, front = (list((to_object @ Vector(axis)).normalized()) for axis in ((0, 0, 1), (0, -1, 0)))
+    session.unwrap(folder, up if upright or closed else None, front if upright else None)
+    uv, seam, report = load_unwrapped(folder)
+    corners = np.empty((len(mesh.loops), 2), np.float32)
+    corners[loops.ravel()] = uv.reshape(-1, 2)  # the cut runs along the polygons' edges: all triangles of one agree
+    layer = mesh.uv_layers.get(HEAD_MAP) or mesh.uv_layers.new(name=HEAD_MAP, do_init=False)
+    mesh.attributes[layer.name].data.foreach_set("vector", corners.ravel())
+    layer.active = layer.active_render = True
+    mark_seam(mesh, seam)
+    mesh.update()
+    return report
+
+
+def _triangles(mesh):
+    """Vertices (V,3), triangles (F,3) of vertices and of corners, and whether the mesh has no open edge."""
+    vertices, faces = np.empty((len(mesh.vertices), 3), np.float32), np.empty((len(mesh.loop_triangles), 3), np.int32)
+    mesh.vertices.foreach_get("co", vertices.ravel())
+    mesh.loop_triangles.foreach_get("vertices", faces.ravel())
+    loops = np.empty_like(faces)
+    mesh.loop_triangles.foreach_get("loops", loops.ravel())
+    around = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("edge_index", around)
+    return vertices, faces, loops, bool((np.bincount(around) != 1).all())
+
+
+def _diagonals(mesh, faces):
+    """Sides (D,2) of the triangles that are no edges of the mesh."""
+    edges = np.empty((len(mesh.edges), 2), np.int32)
+    mesh.edges.foreach_get("vertices", edges.ravel())
+    sides = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1).astype(np.int64)
+    key, real = (pairs @ [len(mesh.vertices), 1] for pairs in (sides, np.sort(edges, axis=1).astype(np.int64)))
+    return np.unique(sides[~np.isin(key, real)], axis=0)
