@@ -4,7 +4,9 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from . import frames
+from .mesh import mean_curvature, triangulate
 
+PARTS = ("skin", "lips", "eyes", "brows", "ears", "scalp")
 FRAGMENTS = 4_000_000  # at a time, which bounds the memory whatever the size of the image
 
 
@@ -57,7 +59,7 @@ def coverage(uv, size):
 
 def pad(image, coverage, pixels):
     """Copy the nearest covered pixel outwards. image: (R,R,...), coverage: (R,R) bool -> image, `pixels` px wider."""
-    if not coverage.any():
+    if not pixels or not coverage.any():
         return image.copy()
     distance, nearest = distance_transform_edt(~coverage, return_indices=True)
     rows, columns = np.nonzero((distance > 0) & (distance <= pixels))
@@ -66,18 +68,63 @@ def pad(image, coverage, pixels):
     return padded
 
 
-def normal_map(unwrapped, size):
-    """NPHM-frame normals in UV space: (R,R,3) uint8, [-1,1] mapped to [0,255], (128,128,128) outside."""
-    mesh = unwrapped.mesh
-    normals, coverage = rasterise(unwrapped.uv, mesh.normals[mesh.faces], size)
+def normal_map(unwrapped, size, padding=0):
+    """NPHM-frame normals in UV space: (R,R,3) uint8, [-1,1] mapped to [0,255], 128 outside; padding: px, see `pad`."""
+    normals, coverage = _over_corners(unwrapped, unwrapped.mesh.normals, size)
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
-    return np.where(coverage[..., None], np.rint(normals * 127.5 + 127.5), 128).astype(np.uint8)
+    image = np.where(coverage[..., None], np.rint(normals * 127.5 + 127.5), 128).astype(np.uint8)
+    return pad(image, coverage, padding)
 
 
-def position_map(unwrapped, size):
-    """Canonical positions in UV space: (R,R,3) float32 NPHM units, 0 outside, and coverage (R,R) bool."""
+def position_map(unwrapped, size, padding=0):
+    """Canonical positions in UV space: (R,R,3) float32 NPHM units, 0 outside, and coverage (R,R) bool before padding (px)."""
+    image, coverage = _over_corners(unwrapped, unwrapped.mesh.canonical, size)
+    return pad(image, coverage, padding), coverage
+
+
+def curvature_map(unwrapped, size, padding=0):
+    """Mean curvature in UV space, positive where the surface bulges: (R,R) float32 per NPHM unit, 0 outside, and coverage."""
     mesh = unwrapped.mesh
-    return rasterise(unwrapped.uv, mesh.canonical[mesh.faces], size)
+    curvature = mean_curvature(mesh.vertices, mesh.faces, mesh.normals)
+    image, coverage = _over_corners(unwrapped, curvature[:, None], size)
+    return pad(image[..., 0], coverage, padding), coverage
+
+
+def part_map(outlines, size):
+    """Which part of the head each texel shows: (R,R) uint8, an index into PARTS.
+
+    outlines: "part.loop" -> (n,2) UV of a closed curve, as a pack's quads part holds them; the same for all heads, as their
+    coordinates are aligned. A texel is in a part by the even-odd rule over its loops; where parts overlap the later one of
+    PARTS wins. The outlines reach past the island, so neither seam nor boundary needs padding.
+    """
+    image = np.zeros((size, size), np.uint8)
+    for index, part in enumerate(PARTS):
+        loops = [np.asarray(loop, np.float64) for name, loop in outlines.items() if name.startswith(f"{part}.")]
+        if loops:
+            image[_inside([frames.uv_to_pixel(loop, size) for loop in loops], size)] = index
+    return image
+
+
+def _inside(loops, size):
+    """Pixels (R,R) bool whose centre lies inside closed curves [(n,2) pixels, ...] by the even-odd rule."""
+    start = np.concatenate(loops)
+    end = np.concatenate([np.roll(loop, -1, axis=0) for loop in loops])
+    top, bottom = (np.where((start[:, 1] <= end[:, 1])[:, None], *pair) for pair in ((start, end), (end, start)))
+    first = np.clip(np.ceil(top[:, 1] - 0.5), 0, size).astype(np.int64)
+    height = np.clip(np.ceil(bottom[:, 1] - 0.5), 0, size).astype(np.int64) - first
+    edge = np.repeat(np.arange(len(start)), height)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(height) - height, height) + first[edge]
+    column = np.clip(np.ceil(_crossing(top[edge], bottom[edge], row + 0.5) - 0.5), 0, size).astype(np.int64)
+    crossings = np.bincount(row * (size + 1) + column, minlength=size * (size + 1)).reshape(size, size + 1)
+    return (np.cumsum(crossings[:, :size], axis=1) & 1).astype(bool)
+
+
+def _over_corners(unwrapped, values, size):
+    """Values (V,C) at the vertices of an `UnwrappedHead` of triangles or quads, as `rasterise` draws them."""
+    uv, attributes = unwrapped.uv, values[unwrapped.mesh.faces]
+    if uv.shape[1] == 4:
+        uv, attributes = triangulate(uv), triangulate(attributes)
+    return rasterise(uv, attributes, size)
 
 
 def _fragments(corner, size):
