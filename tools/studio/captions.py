@@ -12,7 +12,8 @@ import numpy as np
 
 from . import vocabulary
 from .expressions import EXPRESSIONS
-from .look import BEARDS, EYE_COLOURS, HAIR_COLOURS, LIPS, MAKE_UPS, SCALPS, STYLES
+from .hair import BALD, STYLE_NAMES
+from .look import BEARDS, EYE_COLOURS, HAIR_COLOURS, LIPS, MAKE_UPS, STYLES
 from .people import ANCESTRIES, OPPOSITES
 
 MEASURES = (
@@ -21,13 +22,22 @@ MEASURES = (
     "brow height", "ear size", "ear protrusion", "neck width",
 )  # fmt: skip
 NAMES = tuple(EXPRESSIONS)
+HAIR_AMOUNT = 1.7  # volume and length of hair, -1 .. 1, times this are of unit size
 
 # Parameters a sentence can speak of: topic -> how many numbers of the parameter vector it owns, in this order.
 LAYOUT = {"gender": 1, "age": 1, "ancestry": len(ANCESTRIES)}
 LAYOUT |= dict.fromkeys(MEASURES, 1) | {pair[0]: 1 for pair in OPPOSITES}
-LAYOUT |= {"tone": 1, "eyes": len(EYE_COLOURS), "hair": len(HAIR_COLOURS), "scalp": len(SCALPS), "beard": len(BEARDS)}
+LAYOUT |= {"tone": 1, "eyes": len(EYE_COLOURS), "hair": len(HAIR_COLOURS), "scalp": len(STYLE_NAMES), "beard": len(BEARDS)}
 LAYOUT |= {"lips": len(LIPS), "make-up": len(MAKE_UPS), "style": len(STYLES)}
-LAYOUT |= {"brow density": 1, "redness": 1, "freckles": 1, "wrinkles": 1, "expression": len(NAMES)}
+LAYOUT |= {
+    "hair volume": 1,
+    "hair length": 1,
+    "brow density": 1,
+    "redness": 1,
+    "freckles": 1,
+    "wrinkles": 1,
+    "expression": len(NAMES),
+}
 SLICES = {}
 for _topic, _width in LAYOUT.items():
     _start = sum(s.stop - s.start for s in SLICES.values())
@@ -49,7 +59,9 @@ def parameters(person, attributes, look, expression):
     for one, other in OPPOSITES:
         row[SLICES[one]] = 2 * (person.local.get(one, 0) - person.local.get(other, 0))
     row[SLICES["tone"]] = (look.tone - 2) / 1.5
-    indices = (look.eyes, look.hair, look.scalp, look.beard, look.lips, look.make_up, look.style)
+    hair = look.hair_shape
+    row[SLICES["hair volume"]], row[SLICES["hair length"]] = HAIR_AMOUNT * hair.parameters()[-2:]
+    indices = (look.eyes, look.hair, STYLE_NAMES.index(hair.style), look.beard, look.lips, look.make_up, look.style)
     for topic, index in zip(("eyes", "hair", "scalp", "beard", "lips", "make-up", "style"), indices, strict=True):
         row[SLICES[topic].start + index] = 1
     for topic in ("brow density", "redness", "freckles", "wrinkles"):
@@ -132,6 +144,9 @@ class _Sentence:
         self.say_age()
         self.say_origin()
         tellers = [self.say_build, self.say_skin, self.say_hair, self.say_beard, self.say_eyes, self.say_make_up, self.say_fine]
+        if self.chance(0.2):  # there are many hairs to learn
+            tellers.remove(self.say_hair)
+            self.say_hair()
         most = int(self.pick((0, 1, 1, 2, 2, 3, 3, 4, 5, 7, 10)))
         measured, local = list(self.measured_things()), list(self.local_things())
         while most > 0:
@@ -162,8 +177,11 @@ class _Sentence:
             return self.word(nouns), {topic.replace("_", " ") for topic in topics.split()}
         if head.age < 13:
             if not self.names_gender:
-                return self.word("child kid child youngster baby toddler"), {"age"}
-            boys, girls = "boy boy baby_boy little_boy schoolboy son", "girl girl baby_girl little_girl schoolgirl daughter"
+                return self.word("child kid child youngster toddler infant little_one"), {"age"}
+            boys, girls = (
+                "boy boy toddler_boy little_boy schoolboy son",
+                "girl girl toddler_girl little_girl schoolgirl daughter",
+            )
             return self.word(boys if man else girls), {"age", "gender"}
         if not self.names_gender:
             return self.word("person human face head someone individual character"), set()
@@ -309,33 +327,70 @@ class _Sentence:
             )
 
     def say_hair(self):
-        look = self.head.look
-        told = look.scalp == 0 or self.chance(0.35)
-        if told:
-            adjectives, phrases = vocabulary.SCALPS[look.scalp]
+        """Style, colour, or both, in one phrase or two."""
+        look, hair = self.head.look, self.head.look.hair_shape
+        before, adjectives, phrases = vocabulary.HAIRDOS[hair.style]
+        if hair.style == BALD:
             self.mentioned.add("scalp")
-            if look.scalp == 0 and self.chance(0.12):
+            if self.chance(0.12):
                 self.endings.append(self.pick(("without hair", "without any hair", "who has lost all hair")))
-                return
-            if self.chance(0.45):
+            elif self.chance(0.45):
                 self.adjectives.insert(0, self.word(adjectives))
             else:
                 self.phrases.append(self.pick(phrases.split("|")))
-        if look.scalp and (not told or self.chance(0.6)) and look.style < 5:
+            return
+        coloured = look.style < 5 and self.chance(0.6)
+        if coloured and self.chance(0.3):
+            return self.say_hair_colour()
+        colour = f"{self.word(vocabulary.HAIR[look.hair])} " if coloured else ""
+        self.mentioned.add("scalp")
+        amount = self.hair_amount(hair)
+        form = self.rng.random()
+        if form < 0.15 and adjectives and not colour and not amount:
+            self.adjectives.append(self.word(adjectives))
+            return
+        if form < 0.55 and (before or amount):
+            style = f"{self.word(before)} " if before and not (amount and self.chance(0.4)) else ""
+            words = [amount, style, colour] if self.chance(0.8) else [amount, colour, style]
+            self.phrases.append("".join(words) + "hair")
+        else:
+            phrase = self.pick(phrases.split("|"))
+            if "{c}" not in phrase and colour:
+                self.phrases.append(f"{colour}hair")
+            phrase = phrase.replace("{c} ", colour)
+            if phrase.startswith(("a ", "an ")):
+                phrase = f"{_article(phrase.split(' ', 1)[1])} {phrase.split(' ', 1)[1]}"
+            if amount:
+                self.phrases.append(f"{amount}hair")
+            self.phrases.append(phrase)
+        if colour:
             self.mentioned.add("hair")
-            name, word = HAIR_COLOURS[look.hair], self.word(vocabulary.HAIR[look.hair])
-            if (
-                name in vocabulary.HAIR_NOUNS
-                and self.noun in ("man", "woman", "girl", "lady", "guy", "person")
-                and self.chance(0.15)
-            ):
-                self.noun = self.pick(vocabulary.HAIR_NOUNS[name].split("|")).replace("{n}", self.noun)
-            elif self.chance(0.2):
-                self.adjectives.append(f"{word} haired")
-            else:
-                self.phrases.append(f"{self.pick(('short ', '')) if look.scalp == 2 else ''}{word} hair")
-                if look.scalp == 2 and self.phrases[-1].startswith("short "):
-                    self.mentioned.add("scalp")
+
+    def hair_amount(self, hair):
+        """Now and then how long hanging hair is, or how voluminous any hair is; else nothing."""
+        lengths = vocabulary.LONG_HAIR.get(hair.style)
+        if lengths and self.chance(0.3):
+            self.mentioned.add("hair length")
+            return f"{self.word(lengths[0 if hair.length < -0.4 else 2 if hair.length > 0.4 else 1])} "
+        if abs(hair.volume) > 0.45 and self.chance(0.2) and hair.style not in ("buzz cut", "receding"):
+            self.mentioned.add("hair volume")
+            return f"{self.word(vocabulary.HAIR_VOLUME[hair.volume > 0])} "
+        return ""
+
+    def say_hair_colour(self):
+        """Nothing but the colour."""
+        name, word = HAIR_COLOURS[self.head.look.hair], self.word(vocabulary.HAIR[self.head.look.hair])
+        self.mentioned.add("hair")
+        if (
+            name in vocabulary.HAIR_NOUNS
+            and self.noun in ("man", "woman", "girl", "lady", "guy", "person")
+            and self.chance(0.2)
+        ):
+            self.noun = self.pick(vocabulary.HAIR_NOUNS[name].split("|")).replace("{n}", self.noun)
+        elif self.chance(0.3):
+            self.adjectives.append(f"{word} haired")
+        else:
+            self.phrases.append(f"{word} hair")
 
     def say_beard(self):
         look = self.head.look

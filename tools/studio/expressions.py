@@ -1,4 +1,6 @@
-"""Named expressions as weights of ICT's expression shapes."""
+"""Named expressions as weights of ICT's expression shapes: captions' words, Apple's shapes, and the visemes of speech."""
+
+from cliphead_addon.engine import expression_sets
 
 CANONICAL = {"jawOpen": 0.22}  # NPHM's canonical pose: neutral with a slightly open mouth, so that lips can separate
 
@@ -42,6 +44,39 @@ EXPRESSIONS = {
     "lips pressed": {"mouthPress": 0.8, "mouthRollLower": 0.4, "mouthRollUpper": 0.4},
     "smirk": {"mouthSmile_L": 0.8, "mouthDimple_L": 0.5, "cheekSquint_L": 0.3, "mouthLeft": 0.15},
 }  # fmt: skip
+
+
+def _ict_shape(name):
+    """ICT's name of one of Apple's shapes; shapes that ICT splits keep theirs, which stands for both sides."""
+    for word, letter in (("Left", "_L"), ("Right", "_R")):
+        if name.endswith(word) and name.removesuffix(word) not in ("jaw", "mouth"):
+            return name.removesuffix(word) + letter
+    return name
+
+
+# ICT's shapes follow Apple's, so each is its namesake. mouthClose is a correction there as well: it shuts the lips of a jaw
+# that jawOpen has opened as far. tongueOut is missing: ICT has no such shape and our heads have no tongue.
+ARKIT = {name: {_ict_shape(name): 1.0} for name in expression_sets.ARKIT}
+
+VISEMES = {
+    "sil": {},
+    "PP": {"mouthPress": 0.35, "mouthRollLower": 0.35, "mouthRollUpper": 0.35, "mouthPucker": 0.15},
+    "FF": {"mouthRollLower": 0.75, "mouthShrugLower": 0.2, "mouthUpperUp": 0.3, "jawOpen": 0.06},
+    "TH": {"jawOpen": 0.11, "mouthLowerDown": 0.2, "mouthUpperUp": 0.2},
+    "DD": {"jawOpen": 0.08, "mouthLowerDown": 0.3, "mouthUpperUp": 0.2, "mouthStretch": 0.15},
+    "kk": {"jawOpen": 0.14, "mouthLowerDown": 0.2, "mouthUpperUp": 0.15, "mouthStretch": 0.2},
+    "CH": {"jawOpen": 0.08, "mouthFunnel": 0.6, "mouthPucker": 0.25, "mouthLowerDown": 0.2, "mouthUpperUp": 0.2},
+    "SS": {"jawOpen": 0.04, "mouthStretch": 0.35, "mouthSmile": 0.2, "mouthLowerDown": 0.35, "mouthUpperUp": 0.2},
+    "nn": {"jawOpen": 0.06, "mouthLowerDown": 0.2, "mouthUpperUp": 0.12, "mouthSmile": 0.12},
+    "RR": {"jawOpen": 0.12, "mouthFunnel": 0.35, "mouthPucker": 0.4, "mouthLowerDown": 0.1},
+    "aa": {"jawOpen": 0.42, "mouthLowerDown": 0.25, "mouthUpperUp": 0.2},
+    "E": {"jawOpen": 0.24, "mouthStretch": 0.35, "mouthSmile": 0.3, "mouthLowerDown": 0.25, "mouthUpperUp": 0.15},
+    "I": {"jawOpen": 0.12, "mouthStretch": 0.3, "mouthSmile": 0.45, "mouthLowerDown": 0.25, "mouthUpperUp": 0.2},
+    "O": {"jawOpen": 0.35, "mouthFunnel": 0.7, "mouthPucker": 0.2},
+    "U": {"jawOpen": 0.14, "mouthPucker": 0.75, "mouthFunnel": 0.4},
+}
+
+CODES = EXPRESSIONS | ARKIT | VISEMES  # everything that a pack has a code for
 
 
 def coefficients(expression, names):

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .hair import BALD, Hair, random_hair
+
 SKIN_TONES = ("very pale", "fair", "light brown", "olive", "brown", "dark brown")  # light to dark, Fitzpatrick I to VI
 EYE_COLOURS = ("blue", "green", "grey", "hazel", "brown", "dark brown")
 HAIR_COLOURS = ("black", "dark brown", "brown", "red", "blond", "grey", "white")
-SCALPS = ("bald", "shaved", "short hair")  # painted hair; hair volumes are geometry
+SCALPS = ("bald", "shaved", "short hair")  # painted on the skin; hair volumes are geometry
+SCALP_UNDER = {BALD: 0, "receding": 0, "buzz cut": 1, "mohawk": 1}  # hair style -> scalp; all others have short hair
 BEARDS = ("none", "stubble", "moustache", "goatee", "full beard")
 LIPS = ("natural", "pale", "pink lipstick", "red lipstick", "dark lipstick")
 MAKE_UPS = ("none", "eye shadow", "clown", "gothic")
@@ -31,10 +34,18 @@ class Look:
     freckles: float  # 0..1
     wrinkles: float  # 0..1, follows age
     seed: int  # of pores, spots and hairs
+    hairdo: str = ""  # style of `hair.Hair`; empty: what the painted scalp looks like
+    volume: float = 0.0  # of the hair, as in `hair.Hair`
+    length: float = 0.0
+
+    @property
+    def hair_shape(self):
+        """The hair as geometry, a `hair.Hair`."""
+        return Hair(self.hairdo or (BALD, "buzz cut", "short")[self.scalp], self.volume, self.length)
 
 
 def random_look(rng, person):
-    """A look that goes with a `people.Person`: tone by ancestry, greying by age, beards on grown men."""
+    """A look that goes with a `people.Person`: tone by ancestry, greying by age, beards on grown men, hair by `random_hair`."""
     african, asian = person.ancestry["african"], person.ancestry["asian"]
     tone = np.clip(0.9 + 3.7 * african + 1.2 * asian + rng.normal() * 0.6, 0, 5)
     fair = max(0.0, 1 - tone / 2.5)  # fair people have the rarer eye and hair colours
@@ -48,16 +59,16 @@ def random_look(rng, person):
     if rng.random() < 0.12:
         eyes = rng.integers(6)
     man, adult = person.gender > 0.5, person.age >= 18
-    scalp = rng.choice(3, p=[0.35 if man and adult else 0.12, 0.2, 0.45] / np.sum([0.35 if man and adult else 0.12, 0.2, 0.45]))
     beard = rng.choice(5, p=[0.4, 0.2, 0.12, 0.12, 0.16]) if man and adult else 0
     lips = rng.choice(5, p=[0.7, 0.15, 0.04, 0.06, 0.05] if man else [0.35, 0.1, 0.2, 0.2, 0.15])
     make_up = rng.choice(4, p=[0.9, 0.03, 0.04, 0.03] if man else [0.6, 0.25, 0.06, 0.09])
     style = 0 if rng.random() < 0.72 else int(rng.integers(1, len(STYLES)))
+    worn = random_hair(rng, person)
     return Look(
         tone=float(tone),
         eyes=int(eyes),
         hair=int(hair),
-        scalp=int(scalp),
+        scalp=SCALP_UNDER.get(worn.style, 2),
         beard=int(beard),
         lips=int(lips),
         make_up=int(make_up),
@@ -67,6 +78,9 @@ def random_look(rng, person):
         freckles=float(rng.beta(1, 3) * (tone < 2)) if rng.random() < 0.35 else 0.0,
         wrinkles=float(np.clip((person.age - 30) / 45 + rng.normal() * 0.08, 0, 1)),
         seed=int(rng.integers(2**31)),
+        hairdo=worn.style,
+        volume=worn.volume,
+        length=worn.length,
     )
 
 

@@ -13,7 +13,10 @@ from .ict import ICT, SKIN_VERTICES, data_folder, unpack
 
 ANCESTRIES = ("caucasian", "asian", "african")
 SHAPE_DIMENSIONS = 128  # principal shape parameters kept; vertices move by 0.2 mm without the rest
+MEASURED_SEEDS = range(2 * 10**6, 2 * 10**6 + 300)  # the people that measures are compared with
 PRINCIPAL_FILE = Path(__file__).with_name("principal.npz")  # delete it to compute it anew, then retrain everything
+CLEARANCE = 0.02  # cm between the inner lips of a neutral face
+LOWER_SHARE = 0.65  # of closing the lips; the upper lip does the rest
 AGES = ((10, "child"), (25, "young"), (90, "old"))  # years of MakeHuman's corner shapes
 ANTISYMMETRIC_MODES = (9, 20, 25, 28, 33, 37, 43, 45, 51, 53, 58, 60, 65, 67, 71, 73, 76, 80, 83, 85, 89, 91, 93, 95, 97)
 
@@ -163,6 +166,14 @@ class Population:
         mean, _, decode = self._principal
         return self._from_coefficients(mean + code @ decode) + self.expression_offset(expression)
 
+    def shape_basis(self, rows=SKIN_VERTICES):
+        """What `vertices_from_shape_code` is linear in: mean canonical vertices (rows,3) and directions (D,rows,3), ICT cm."""
+        mean, _, decode = self._principal
+        shapes = np.concatenate([self.ict.identity_modes[:, :rows], self._directions[:, :rows]]).reshape(len(mean), -1)
+        directions = (decode.astype(np.float32) @ shapes).reshape(len(decode), rows, 3)
+        directions += np.stack([self._seal(direction, clearance=0) for direction in directions])
+        return self.vertices_from_shape_code(np.zeros(len(decode)))[:rows], directions
+
     def attributes(self, vertices):
         """Measures of a neutral or canonical head as z-scores over the population, by name. vertices: (26719,3) ICT cm."""
         mean, deviation = self._attribute_statistics
@@ -174,7 +185,30 @@ class Population:
     def _from_coefficients(self, weights):
         modes = np.tensordot(weights[:100].astype(np.float32), self.ict.identity_modes, 1)
         used = np.flatnonzero(weights[100:])
-        return self.ict.neutral + modes + np.tensordot(weights[100:][used].astype(np.float32), self._directions[used], 1)
+        vertices = self.ict.neutral + modes + np.tensordot(weights[100:][used].astype(np.float32), self._directions[used], 1)
+        return vertices + self._seal(vertices)
+
+    def _seal(self, vertices, clearance=CLEARANCE):
+        """What closes the lips, which random identities leave millimetres apart: (N,3), linear in vertices (N,3) cm.
+
+        The gap between upper and lower inner lip at three places is taken from both lips, less towards chin and nose.
+        """
+        upper, lower = vertices[self.ict.landmarks[[61, 62, 63]]], vertices[self.ict.landmarks[[67, 66, 65]]]
+        gap = (upper - lower - [0, clearance, 0]) * [0, 1, 1]  # (3,3): right, middle, left
+        return (self._lip_share[: len(vertices)] @ gap).astype(np.float32)
+
+    @cached_property
+    def _lip_share(self):
+        """(26719,3) how much of the gap at each of three places every vertex takes up; negative above the lips' line."""
+        rest, line = self.ict.neutral, self.ict.neutral[self.ict.landmarks[60:68]]
+        across = np.argsort(line[:5, 0])
+        hats = [np.interp(rest[:, 0], line[:5, 0][across], np.eye(5)[k][across]) for k in (1, 2, 3)]
+        opens = -self.ict.expression_shapes[self.ict.expression_names.index("jawOpen")][:, 1]
+        jaw = np.clip(opens / opens[self.ict.landmarks[66]], 0, 1)  # 1 on the lower lip, 0 on the upper
+        height = rest[:, 1] - line[[1, 2, 3, 5, 6, 7], 1].mean()
+        near = np.interp(height, [-3.5, -1.2, 0.8, 2.0], [0, 1, 1, 0]) * np.interp(rest[:, 2], [5, 8], [0, 1])
+        share = LOWER_SHARE * jaw - (1 - LOWER_SHARE) * (1 - jaw)
+        return np.stack(hats, axis=1) * (near * share)[:, None]
 
     @cached_property
     def _macro_subspace(self):
@@ -210,7 +244,7 @@ class Population:
 
     @cached_property
     def _attribute_statistics(self):
-        values = [measure(self.ict, self.vertices(self.person(seed))) for seed in range(2 * 10**6, 2 * 10**6 + 300)]
+        values = [measure(self.ict, self.vertices(self.person(seed))) for seed in MEASURED_SEEDS]
         names = values[0]
         return tuple({n: float(f([v[n] for v in values])) for n in names} for f in (np.mean, np.std))
 

@@ -48,7 +48,7 @@ LOCAL = {
     "chubby cheeks": ("chubby full round plump fat big", "cheeks", "a baby face"),
     "hollow cheeks": ("hollow sunken gaunt", "cheeks", "sunken cheeks"),
     "eye bags": ("tired puffy", "eyes", "bags under the eyes|eye bags|bags under {his} eyes|swollen eyes|heavy eye bags"),
-    "high forehead": ("high tall big large", "forehead", "a receding hairline"),
+    "high forehead": ("high tall big large", "forehead", "a tall brow"),
     "low forehead": ("low short small", "forehead", ""),
     "thick neck": ("thick", "neck", ""),
     "thin neck": ("thin", "neck", "a swan neck"),
@@ -113,13 +113,67 @@ HAIR_NOUNS = {
     "red": "redhead|redheaded {n}|ginger {n}|ginger", "blond": "blonde|blond {n}|blonde {n}",
     "dark brown": "brunette|brunette {n}", "grey": "grey haired {n}",
 }  # fmt: skip
-SCALPS = (
-    ("bald hairless bald_headed",
+# Hair style: words before "hair" (nothing where it cannot be said so), adjectives of the person, phrases. {c} is its colour.
+HAIRDOS = {
+    "bald": ("", "bald hairless bald_headed",
         "a bald head|no hair|a completely bald head|a hairless head|a bald skull|no hair on {his} head"),
-    ("shaved shaven_headed",
-        "a shaved head|a buzz cut|a crew cut|very short hair|cropped hair|shaved hair|a stubbly head|a shaven head"),
-    ("short_haired", "short hair|hair|short cut hair|a short haircut|a full head of hair"),
-)  # fmt: skip
+    "buzz cut": ("very_short cropped shaved buzzed close_cropped", "shaved shaven_headed crew_cut",
+        "a shaved head|a buzz cut|a {c} buzz cut|a crew cut|a stubbly head|a shaven head|a buzzcut|a military haircut|"
+        "a number one cut"),
+    "receding": ("thinning receding sparse", "balding half_bald thinning_haired",
+        "a bald patch|a bald crown|a receding hairline|a ring of {c} hair|male pattern baldness|hair only on the sides|"
+        "a balding head|little {c} hair left|a bald top"),
+    "short": ("short short short_straight neat cut_short cropped", "short_haired",
+        "a short haircut|short cut {c} hair|a short {c} haircut|a plain haircut|{c} hair cut short"),
+    "side part": ("side_parted neatly_parted short_parted", "short_haired",
+        "a side part|a side parting|{c} hair with a side part|{c} hair parted on the side|a neat side parting|"
+        "a gentleman haircut|a comb over"),
+    "slicked back": ("slicked_back combed_back slick gelled swept_back", "short_haired",
+        "{c} hair combed back|{c} hair slicked back|gelled back hair|swept back {c} hair|oiled hair"),
+    "quiff": ("spiky upswept", "short_haired",
+        "a quiff|a {c} quiff|a pompadour|a {c} pompadour|a rockabilly quiff|an elvis hairdo|{c} hair brushed up"),
+    "sideburns": ("short_flat", "short_haired",
+        "sideburns|long sideburns|{c} sideburns|mutton chops|big sideburns|side whiskers|bushy {c} sideburns"),
+    "tousled": ("tousled messy short_messy ruffled windswept textured short_wavy", "short_haired messy_haired tousle_haired",
+        "{c} bed hair|messy {c} hair|a messy haircut|wild {c} hair|a textured crop|a short wavy haircut"),
+    "shaggy": ("shaggy floppy mop_like medium_length unkempt", "shaggy shaggy_haired mop_haired",
+        "shaggy {c} hair|a shaggy haircut|a mop of {c} hair|a bowl cut|a mop top|a beatles haircut|a {c} fringe|"
+        "{c} bangs|hair over the forehead"),
+    "curly": ("curly curly curled frizzy short_curly", "curly_haired curly curly_headed",
+        "{c} curls|curls|a head of {c} curls|tight {c} curls|a perm|frizzy {c} hair|short {c} curls"),
+    "afro": ("afro big_curly", "afro_haired",
+        "an afro|a {c} afro|a big afro|a huge {c} afro|an afro hairstyle|{c} afro hair|natural afro hair|a round afro"),
+    "mohawk": ("mohawk punk", "",
+        "a mohawk|a {c} mohawk|a mohawk haircut|a mohican|a punk hairstyle|an iroquois haircut|a crest of {c} hair|"
+        "a {c} mohican"),
+    "bob": ("bobbed chin_length", "",
+        "a bob|a {c} bob|a bob cut|a {c} bob cut|a bob haircut|chin length {c} hair|a pageboy haircut|{c} hair cut in a bob"),
+    "long straight": ("long long long_straight straight straight_long sleek_long", "long_haired straight_haired",
+        "long {c} hair|straight {c} hair|long straight {c} hair|hair down to the shoulders|long flowing {c} hair"),
+    "long wavy": ("long_wavy wavy wavy_long long_curly flowing", "long_haired wavy_haired",
+        "{c} waves|wavy {c} hair|long {c} locks|long {c} curls|beach waves|long wavy {c} hair|a {c} mane"),
+    "very long": ("very_long extremely_long waist_length long", "long_haired very_long_haired",
+        "very long {c} hair|{c} hair down the back|waist length {c} hair|{c} hair down to the waist|a long {c} mane"),
+    "ponytail": ("tied_back", "ponytailed",
+        "a ponytail|a {c} ponytail|a pony tail|a long {c} ponytail|{c} hair in a ponytail|{c} hair tied back|a low ponytail"),
+    "high ponytail": ("", "ponytailed",
+        "a high ponytail|a {c} ponytail|a ponytail|a high {c} ponytail|{c} hair in a high ponytail|a high pony tail"),
+    "pigtails": ("", "pigtailed",
+        "pigtails|{c} pigtails|two pigtails|two ponytails|{c} bunches|{c} hair in pigtails|twin tails|two {c} pigtails"),
+    "braid": ("braided plaited", "",
+        "a braid|a {c} braid|a plait|{c} hair in a braid|braided {c} hair|a long {c} braid|plaited {c} hair"),
+    "bun": ("pinned_up tied_up", "",
+        "a bun|a {c} bun|a top knot|a topknot|{c} hair in a bun|a hair bun|an updo|a {c} top bun|{c} hair tied in a knot|"
+        "a man bun"),
+}  # fmt: skip
+LONG_HAIR = {  # for hair that hangs: cut shorter, between, grown longer
+    "bob": ("ear_length short_bobbed", "chin_length jaw_length", "neck_length long_bobbed"),
+    "long straight": ("neck_length medium_length", "shoulder_length", "long very_long"),
+    "long wavy": ("neck_length medium_length", "shoulder_length", "long very_long"),
+    "very long": ("long shoulder_length", "very_long long", "extremely_long waist_length"),
+}
+HAIR_VOLUME = ("flat thin fine lank", "thick voluminous big full")
+
 BEARDS = (
     ("clean_shaven beardless", "no beard|no facial hair|no moustache|a smooth chin"),
     ("unshaven stubbly",
@@ -301,7 +355,8 @@ ROLES = (
     ("viking", lambda h: h.man and h.look.beard == 4 and h.person.ancestry["caucasian"] > 0.5, "gender beard ancestry"),
     ("pirate lumberjack caveman", lambda h: h.man and h.look.beard in (1, 4) and h.age > 24, "gender beard"),
     ("hipster", lambda h: h.man and h.look.beard in (2, 4) and h.age < 42, "gender beard age"),
-    ("monk skinhead", lambda h: h.man and h.look.scalp < 2 and h.age > 18, "gender scalp"),
+    ("monk skinhead", lambda h: h.man and h.look.hair_shape.style in ("bald", "buzz cut") and h.age > 18, "gender scalp"),
+    ("punk", lambda h: h.look.hair_shape.style == "mohawk", "scalp"),
     ("soldier warrior knight hero superhero", lambda h: h.man and 19 < h.age < 48 and h.z["jaw width"] > 0.2,
         "gender age jaw_width"),
     ("boxer wrestler bodybuilder", lambda h: h.man and 19 < h.age < 50 and h.z["nose width"] > 0.4,
