@@ -1,11 +1,13 @@
-"""Train both mapping networks for a text encoder: sentence embedding -> head code.
+"""Train the mapping networks for a text encoder: sentence embedding -> head code.
 
-$ python -m tools.train.mappers --minutes 3                                       # for the pack's own text part
+$ python -m tools.train.mappers --minutes 8                                       # for the pack's own text part
 $ python -m tools.train.mappers --text ViT-B-32 --weights vit_b_32.safetensors --captions 8000 --pack my_pack
 
 The pairs are studio people and sentences about them. The identity network learns by the likelihood of a person's whitened shape
-parameters s: y = A s is normal with the mean and deviations that the network reads from the sentence, A learnt with it. The
-expression network learns the expression's weights. Both then continue with the linear maps to codes from tools.train.head.
+parameters s: y = A s is normal with the mean and deviations that the network reads from the sentence, A learnt with it; what
+words can name (measures, age, ...) counts once more, each by its own likelihood. The hair network learns the chances of
+styles for a sentence about a person, the expression network the expression's weights. All continue with the linear maps to
+codes from tools.train.head; a pack without hair gets no hair network.
 """
 
 import argparse
@@ -18,16 +20,22 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn import functional as F
 
-from cliphead_addon.engine.nets.mapping import LOG_DEVIATION, Mapper, split
+from cliphead_addon.engine.nets.mapping import AMOUNTS, LOG_DEVIATION, SELDOM, Mapper, hair_features, split, split_hair
 from cliphead_addon.engine.nets.text import TextModel
 from cliphead_addon.engine.packs import set_part
 from tools.studio import captions
 from tools.studio.expressions import EXPRESSIONS, coefficients
+from tools.studio.hair import BALD, STYLE_NAMES, STYLES, directions, random_hair
 from tools.studio.people import OPPOSITES
 
 from .text import HELD_OUT, RUN, Crowd, Speller, encode
 
+FAINT = 0.05  # deviation that a named quantity keeps however clearly it is said
+WORN_TRIES = 24  # hairs that each person might wear, for sentences that do not say
+AMOUNT_ROWS = [captions.SLICES["hair volume"].start, captions.SLICES["hair length"].start]
+HAS_AMOUNT = torch.tensor([[style != BALD, style != BALD and STYLES[style].hangs] for style in STYLE_NAMES]).float()  # (H,2)
 START = math.log(-LOG_DEVIATION[0] / LOG_DEVIATION[1])  # where `split` gives deviation 1, the population's
 
 
@@ -51,13 +59,18 @@ class Embedder:
 
 
 def make_pairs(crowd, embed, count, seed):
-    """-> dict: index of the person, embedding (n,C), expression weights (n,23), mask of what is spoken of (n,P), sentences."""
+    """-> dict: index of the person, embedding (n,C), expression weights (n,23), hair style (n,) and amounts (n,2), mask of what
+    is spoken of (n,P), sentences.
+    """
     rng = np.random.default_rng([seed, 11])
     index, sentences, rows, masks = zip(*(crowd.example(rng) for _ in range(count)), strict=True)
+    rows = np.stack(rows)
     return {
         "index": np.array(index),
         "embedding": embed(sentences),
-        "expression": torch.from_numpy(np.stack(rows)[:, captions.SLICES["expression"]]),
+        "expression": torch.from_numpy(rows[:, captions.SLICES["expression"]]),
+        "style": torch.from_numpy(rows[:, captions.SLICES["scalp"]].argmax(1)),
+        "amounts": torch.from_numpy(rows[:, AMOUNT_ROWS] / captions.HAIR_AMOUNT),
         "mask": np.stack(masks),
         "sentences": sentences,
     }
@@ -68,16 +81,27 @@ def shape_codes(crowd):
     return torch.from_numpy(np.stack([crowd.population.shape_code(person) for person in crowd.people])).float()
 
 
-def word_axes(crowd, codes):
-    """An orthonormal basis (D,D) whose first rows lie along what words speak of: the deviation of each can then shrink alone.
-
-    The directions of gender, age, ancestry, measures and local words in shape space, as close as an orthonormal set can be.
-    """
+def named(crowd):
+    """What words can name, of each person: measures, gender, age, ancestry, local words -> (n,k), each of deviation one."""
     rows = [
-        np.r_[p.gender, p.age, [p.ancestry[a] for a in captions.ANCESTRIES[1:]], z, [_local(p, pair) for pair in OPPOSITES]]
+        np.r_[z, p.gender, p.age, [p.ancestry[a] for a in captions.ANCESTRIES], [_local(p, pair) for pair in OPPOSITES]]
         for p, z in zip(crowd.people, crowd.measures, strict=True)
     ]
-    directions = np.linalg.lstsq(codes.numpy().astype(np.float64), np.array(rows) - np.mean(rows, 0), rcond=None)[0]  # (D,k)
+    return (rows - np.mean(rows, 0)) / np.std(rows, 0)
+
+
+def word_directions(crowd, codes):
+    """(D,k) least squares from shape codes to what is `named`."""
+    return torch.from_numpy(np.linalg.lstsq(codes.numpy().astype(np.float64), named(crowd), rcond=None)[0]).float()
+
+
+def word_axes(directions):
+    """An orthonormal basis (D,D) whose first rows lie along what words speak of: the deviation of each can then shrink alone.
+
+    The directions (D,k) in shape space, as close as an orthonormal set can be; the last ancestry follows from the others.
+    """
+    last = len(captions.MEASURES) + 1 + len(captions.ANCESTRIES)
+    directions = np.delete(directions.numpy().astype(np.float64), last, axis=1)
     u, _, vt = np.linalg.svd(directions / np.linalg.norm(directions, axis=0))
     count = len(vt)
     return torch.from_numpy(np.concatenate([u[:, :count] @ vt, u[:, count:]], axis=1).T).float()
@@ -87,26 +111,46 @@ def _local(person, pair):
     return person.local.get(pair[0], 0) - person.local.get(pair[1], 0)
 
 
-class Training(nn.Module):
-    """Both mappers and the mix A of shape parameters, from where it starts."""
+def wardrobe(crowd):
+    """(n,WORN_TRIES) styles that each person might wear."""
+    rng = np.random.default_rng(12)
+    return torch.tensor(
+        [[STYLE_NAMES.index(random_hair(rng, person).style) for _ in range(WORN_TRIES)] for person in crowd.people]
+    )
 
-    def __init__(self, inputs, mix, shapes):
+
+class Training(nn.Module):
+    """The mappers and the mix A of shape parameters, from where it starts."""
+
+    def __init__(self, inputs, directions, shapes):
         super().__init__()
-        dimensions = len(mix)
+        dimensions = len(directions)
         self.identity = Mapper(inputs, 2 * dimensions, dropout=0.15)
+        self.hair = Mapper(inputs + dimensions, len(STYLE_NAMES) + 2 * AMOUNTS, dropout=0.15)
         self.expression = Mapper(inputs, shapes, dropout=0.05)
-        self.mix = nn.Parameter(mix.clone())
+        self.mix = nn.Parameter(word_axes(directions))
+        self.register_buffer("directions", directions, persistent=False)
         with torch.no_grad():
-            for mapper in (self.identity, self.expression):
+            for mapper in (self.identity, self.hair, self.expression):
                 mapper.layers[-1].weight.mul_(0.1)
             self.identity.layers[-1].bias[dimensions:] = START
 
     def identity_loss(self, embedding, code):
-        """Negative log likelihood per parameter. embedding (B,C), whitened code (B,D)."""
+        """Negative log likelihood per parameter, and per named quantity. embedding (B,C), whitened code (B,D)."""
         mean, log_deviation = split(self.identity(embedding))
         y = code @ self.mix.T
         squared = ((y - mean) * (-log_deviation).exp()).square()
-        return (0.5 * squared + log_deviation).mean() - torch.linalg.slogdet(self.mix).logabsdet / len(self.mix)
+        whole = (0.5 * squared + log_deviation).mean() - torch.linalg.slogdet(self.mix).logabsdet / len(self.mix)
+        along = torch.linalg.solve(self.mix, torch.eye(len(self.mix))).T @ self.directions  # (D,k): y -> named quantities
+        variance = (2 * log_deviation).exp() @ along.square() + FAINT**2
+        missed = (code @ self.directions - mean @ along).square()
+        return whole + 0.5 * (missed / variance + variance.log()).mean()
+
+    def hair_loss(self, embedding, code, style, amounts, weight):
+        """Negative log likelihoods of styles (B,) and amounts (B,2), weighted (B,2). embedding (B,C), whitened code (B,D)."""
+        logits, mean, log_deviation = split_hair(self.hair(hair_features(embedding, code @ self.mix.T.detach())))
+        squared = ((amounts - mean) * (-log_deviation).exp()).square()
+        return F.cross_entropy(logits, style) + ((0.5 * squared + log_deviation) * weight).sum() / weight.sum()
 
     def expression_loss(self, embedding, weights):
         return (self.expression(embedding) - weights).square().sum(-1).mean()
@@ -158,11 +202,39 @@ def judge(training, crowd, pairs, codes, heads=150, seeds=24):
     return right, dict(zip(names, np.nanmean(spreads, 0), strict=True)), float((error < 0.35).float().mean())
 
 
+@torch.no_grad()
+def judge_hair(training, pairs, codes, styles):
+    """Held-out sentences to hair styles -> shares by name.
+
+    Words such as "short hair" suit many styles, of which one was worn, so that the shares of styles as said cannot reach one.
+    """
+    training.eval()
+    index, rng = torch.from_numpy(pairs["index"]), np.random.default_rng(6)
+    y = codes[index] @ training.mix.T
+    logits, mean, _ = split_hair(training.hair(hair_features(pairs["embedding"], y)))
+    luck = torch.from_numpy(rng.gumbel(size=logits.shape)).float()
+    likely = logits > logits.amax(1, keepdim=True) + math.log(SELDOM)
+    drawn = torch.where(likely, logits + luck, torch.tensor(-torch.inf)).argmax(1)
+    mask = torch.from_numpy(pairs["mask"])
+    said, bald = mask[:, captions.SLICES["scalp"].start], pairs["style"] == STYLE_NAMES.index(BALD)
+    wanted = F.one_hot(styles[index], len(STYLE_NAMES)).float().mean((0, 1))
+    open_ = F.one_hot(drawn[~said], len(STYLE_NAMES)).float().mean(0)
+    amounts = mask[:, AMOUNT_ROWS] & (HAS_AMOUNT[pairs["style"]] > 0) & (pairs["amounts"].abs() > 0.4)
+    training.train()
+    return {
+        "style likeliest": float((logits.argmax(1) == pairs["style"])[said].float().mean()),
+        "style drawn": float((drawn == pairs["style"])[said].float().mean()),
+        "bald as said": float((drawn == pairs["style"])[said & bald].float().mean()),
+        "volume or length, side": float(((mean > 0) == (pairs["amounts"] > 0))[amounts].float().mean()),
+        "styles left open, distance from the population's": float((open_ - wanted).abs().sum() / 2),
+    }
+
+
 def _topic(name):
     return "ancestry" if name in captions.ANCESTRIES else name
 
 
-def report(right, spread, expression):
+def report(right, spread, expression, hair):
     lines = [f"{'':18s}{'mean':>7s}{'seed':>7s}{'said':>6s}{'spread':>8s}"]
     total = {kind: np.zeros(2) for kind in right}
     for name in spread:
@@ -173,31 +245,37 @@ def report(right, spread, expression):
         lines.append(f"{name:18s}{''.join(shares)}{right['mean'][name][1]:6d}{spread[name]:8.2f}")
     lines.append(f"{'all':18s}" + "".join(f"{a / b:7.3f}" for a, b in total.values()))
     lines.append(f"expressions with every weight within 0.35: {expression:.3f}")
+    lines += [f"hair, {name}: {value:.3f}" for name, value in hair.items()]
     return "\n".join(lines)
 
 
 def write_pack(training, pack):
-    """Folds the mix into the pack's identity basis and writes the mappers part."""
+    """Folds the mix into the pack's identity basis and writes the mappers part, with hair if the pack has some."""
     bases = {name: value.float() for name, value in load_file(pack / "bases.safetensors").items()}
     back = torch.linalg.inv(training.mix.detach().double())
     arrays = {f"identity.{name}": value for name, value in training.identity.state_dict().items()}
     arrays |= {f"expression.{name}": value for name, value in training.expression.state_dict().items()}
     arrays |= {name: bases[name] for name in ("identity_mean", "expression_basis", "expression_mean", "neutral")}
     arrays["identity_basis"] = bases["identity_basis"].double() @ back
+    if (pack / "hair.safetensors").is_file():
+        part = {name: value.float().numpy() for name, value in load_file(pack / "hair.safetensors").items()}
+        arrays |= {f"hair.{name}": value for name, value in training.hair.state_dict().items()}
+        arrays["hair_basis"] = torch.from_numpy(directions(part))
     save_file({name: value.half().contiguous() for name, value in arrays.items()}, pack / "mappers.safetensors")
     set_part(pack, "mappers", {"implementation": "mlp", "file": "mappers.safetensors"})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=3, help="for the mapping networks, after the sentences are encoded")
+    parser.add_argument("--minutes", type=float, default=8, help="for the mapping networks, after the sentences are encoded")
     parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
+    parser.add_argument("--out", type=Path, default=RUN)
     parser.add_argument("--text", help="any architecture of open_clip; without it the pack's own text part")
     parser.add_argument("--weights", type=Path, help="its weights, a local file")
-    parser.add_argument("--captions", type=int, default=30_000)
+    parser.add_argument("--captions", type=int, default=60_000)
     parser.add_argument("--people", type=int, default=6000)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--dry", action="store_true", help="measure, but write nothing and need no trained head model")
     options = parser.parse_args()
     torch.manual_seed(0)
@@ -205,8 +283,8 @@ def main():
 
     part = {"architecture": options.text, "file": options.weights} if options.text else {"folder": "text"}
     embed = Embedder(TextModel.load(part, "." if options.text else options.pack))
-    crowd = Crowd(range(options.people), RUN / "people.npz")
-    held_out = Crowd(range(HELD_OUT, HELD_OUT + 800), RUN / "held_out.npz")
+    crowd = Crowd(range(options.people), options.out / "people.npz")
+    held_out = Crowd(range(HELD_OUT, HELD_OUT + 800), options.out / "held_out.npz")
     names = crowd.population.ict.expression_names
     recipes = torch.tensor([coefficients(expression, names) for expression in EXPRESSIONS.values()])  # (23,57)
     started = time.monotonic()
@@ -217,7 +295,11 @@ def main():
     print(f"{options.captions} sentences encoded in {time.monotonic() - started:.0f} s", flush=True)
 
     index, test_index = torch.from_numpy(pairs["index"]), torch.from_numpy(test["index"])
-    training = Training(pairs["embedding"].shape[1], word_axes(crowd, codes), recipes.shape[1])
+    styles, test_styles = wardrobe(crowd), wardrobe(held_out)
+    said = torch.from_numpy(pairs["mask"][:, captions.SLICES["scalp"].start])
+    # Few sentences say how long or how thick; they must not drown in those that leave it open.
+    weight = HAS_AMOUNT[pairs["style"]] * (1 + 3 * torch.from_numpy(pairs["mask"][:, AMOUNT_ROWS]))
+    training = Training(pairs["embedding"].shape[1], word_directions(crowd, codes), recipes.shape[1])
     optimiser = torch.optim.AdamW(training.parameters(), 1e-3, weight_decay=0.01)
     end = time.monotonic() + 60 * options.minutes
     step = 0
@@ -225,8 +307,12 @@ def main():
         descent = max(step / options.steps, 1 - (end - time.monotonic()) / (60 * options.minutes))
         optimiser.param_groups[0]["lr"] = 1e-3 * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * descent)))
         rows = torch.randint(len(index), (512,))
-        loss = training.identity_loss(pairs["embedding"][rows], codes[index[rows]])
-        loss = loss + training.expression_loss(pairs["embedding"][rows], pairs["coefficients"][rows])
+        embedding, code = pairs["embedding"][rows], codes[index[rows]]
+        other = styles[index[rows], torch.randint(WORN_TRIES, (len(rows),))]  # no sentence repeats what it leaves open
+        style = torch.where(said[rows], pairs["style"][rows], other)
+        loss = training.identity_loss(embedding, code)
+        loss = loss + training.hair_loss(embedding, code, style, pairs["amounts"][rows], weight[rows])
+        loss = loss + training.expression_loss(embedding, pairs["coefficients"][rows])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -239,9 +325,11 @@ def main():
             training.train()
             print(f"step {step}  loss {loss:.4f}  held out: identity {nll:.4f}, expression {face:.4f}", flush=True)
     right, spread, expression = judge(training, held_out, test, test_codes)
-    print(report(right, spread, expression))
-    RUN.mkdir(parents=True, exist_ok=True)
-    (RUN / "mappers.json").write_text(json.dumps({"right": right, "spread": spread, "expression": expression}, indent=1))
+    hair = judge_hair(training, test, test_codes, test_styles)
+    print(report(right, spread, expression, hair))
+    options.out.mkdir(parents=True, exist_ok=True)
+    figures = {"right": right, "spread": spread, "expression": expression, "hair": hair}
+    (options.out / "mappers.json").write_text(json.dumps(figures, indent=1))
     if not options.dry:
         write_pack(training, options.pack)
 

@@ -4,7 +4,10 @@ The identity network gives a mean and a deviation for each of D shape parameters
 linear mix of the studio's whitened parameters, learnt with the network), so what a sentence does not mention keeps the
 population's spread and its correlations. Codes are linear in y. Compare the mapping networks of CLIP-Head (section 3.2).
 
-Letters: C embedding, D shape parameters, W weights of expression shapes, I and X latent widths.
+In a pack with hair a third network gives each hair style a chance, for a sentence and the head that was drawn for it: hair that
+the words leave open suits the person. One style is drawn, never a blend, and its code is added to the head's.
+
+Letters: C embedding, D shape parameters, H hair styles, W weights of expression shapes, I and X latent widths.
 """
 
 import math
@@ -19,6 +22,8 @@ from ..stages import HeadCode
 
 REACH = 2.5  # deviations; draws beyond are brought back, because heads out there look broken
 LOG_DEVIATION = (-4.0, 0.5)  # of shape parameters whose deviation over the population is 1
+SELDOM = 0.1  # hair styles less likely than the likeliest by this factor are not drawn
+AMOUNTS = 2  # of a hair style: volume and length, -1 .. 1
 
 
 class Mapper(nn.Module):
@@ -55,11 +60,24 @@ def split(output):
     return mean, low + (high - low) * torch.sigmoid(log_deviation)
 
 
+def hair_features(embedding, shape):
+    """What the hair network reads: unit embeddings (B,C) and shape parameters (B,D) -> (B,C+D) of unit length."""
+    C, D = embedding.shape[-1], shape.shape[-1]
+    return torch.cat([embedding * math.sqrt(C), shape], dim=-1) / math.sqrt(C + D)
+
+
+def split_hair(output):
+    """Hair network output (B,H+4) -> log chances (B,H), means (B,2) and log deviations (B,2) of volume and length."""
+    logits, mean, log_deviation = output.split([output.shape[-1] - 2 * AMOUNTS, AMOUNTS, AMOUNTS], dim=-1)
+    return logits, mean, log_deviation.clamp(-3, 0)
+
+
 class Mappers:
-    """Both mapping networks with the linear maps from their parameters to codes.
+    """The mapping networks with the linear maps from their parameters to codes.
 
     arrays: `identity.*`, identity_basis (I,D), identity_mean (I,), `expression.*`, expression_basis (X,W),
-    expression_mean (X,), neutral (X,), all float32. Raises PackError on missing or unfitting arrays.
+    expression_mean (X,), neutral (X,), all float32; with hair also `hair.*` and hair_basis (H,3,I), what a style, its volume
+    and its length add to a bald head's code. Raises PackError on missing or unfitting arrays.
     """
 
     def __init__(self, arrays):
@@ -72,6 +90,12 @@ class Mappers:
             widths = (self._identity.layers[-1].out_features // 2, self._expression.layers[-1].out_features)
             if widths != (self.identity_basis.shape[1], self.expression_basis.shape[1]):
                 raise ValueError(f"networks give {widths} parameters, the linear maps take others")
+            self._hair, self.hair_basis = None, arrays.get("hair_basis")
+            if self.hair_basis is not None:
+                self._hair = Mapper.from_arrays(arrays, "hair.")
+                styles = self._hair.layers[-1].out_features - 2 * AMOUNTS
+                if self.hair_basis.shape != (styles, 1 + AMOUNTS, len(self.identity_mean)):
+                    raise ValueError(f"the hair network knows {styles} styles, the linear maps have {self.hair_basis.shape}")
         except (KeyError, RuntimeError, ValueError) as error:
             raise PackError(f"The mapping networks are damaged ({error}). Install the pack again.") from error
         self.embedding_width = self._identity.layers[0].in_features
@@ -88,9 +112,13 @@ class Mappers:
         -> HeadCode. The same seed draws the same head on every machine. Raises PackError if the embedding has another width.
         """
         mean, deviation = self.shape(embedding)
-        noise = np.random.Generator(np.random.PCG64(prompt.seed)).standard_normal(len(mean))
+        random = np.random.Generator(np.random.PCG64(prompt.seed))
+        noise = random.standard_normal(len(mean))
         y = mean + prompt.variation * deviation * np.clip(noise, -REACH, REACH)
         identity = self.identity_basis @ y + self.identity_mean
+        if self._hair is not None:
+            style, amounts = self.hair(embedding, y, random, prompt.variation)
+            identity = identity + np.r_[1, amounts] @ self.hair_basis[style]
         expression = self.expression(embedding) if expression is None else expression
         expression = self.neutral + prompt.expression_strength * (expression - self.neutral)
         return HeadCode(identity.astype(np.float32), expression.astype(np.float32))
@@ -99,6 +127,20 @@ class Mappers:
         """Mean and deviation of the shape parameters: embedding (C,) -> (D,), (D,)."""
         mean, log_deviation = split(self._identity(self._checked(embedding)))
         return mean[0].numpy().astype(np.float64), log_deviation[0].exp().numpy().astype(np.float64)
+
+    def hair(self, embedding, shape, random, variation=1.0):
+        """A hair style, and how voluminous and long it is, for a sentence and a head.
+
+        embedding: (C,), shape: (D,) parameters y, random: numpy Generator, variation: 0 = the likeliest
+        -> style's index, (2,) amounts within -1 .. 1.
+        """
+        features = hair_features(self._checked(embedding), torch.from_numpy(np.asarray(shape, np.float32))[None])
+        logits, mean, log_deviation = (x[0].numpy().astype(np.float64) for x in split_hair(self._hair(features)))
+        luck = random.gumbel(size=len(logits))  # the largest of log chances and Gumbel noise is a draw by these chances
+        likely = logits > logits.max() + math.log(SELDOM)
+        style = int(np.where(likely, logits + variation * luck, -np.inf).argmax())
+        amounts = mean + variation * np.exp(log_deviation) * random.standard_normal(AMOUNTS)
+        return style, amounts.clip(-1, 1)
 
     def expression(self, embedding):
         """Expression code: embedding (C,) -> (X,) float32."""

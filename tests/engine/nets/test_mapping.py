@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from cliphead_addon.engine.errors import PackError
-from cliphead_addon.engine.nets.mapping import LOG_DEVIATION, REACH, Mapper, Mappers
+from cliphead_addon.engine.nets.mapping import AMOUNTS, LOG_DEVIATION, REACH, SELDOM, Mapper, Mappers
 from cliphead_addon.engine.stages import Prompt
 
-C, D, W, I, X = 16, 6, 5, 20, 7
+C, D, W, I, X, H = 16, 6, 5, 20, 7, 4
 
 
 @pytest.fixture
@@ -98,3 +98,63 @@ def test_linear_maps_of_another_width_are_refused(arrays):
     arrays["identity_basis"] = np.zeros((I, D + 1), np.float32)
     with pytest.raises(PackError, match="damaged"):
         Mappers(arrays)
+
+
+@pytest.fixture
+def with_hair(arrays):
+    """Mappers whose hair network gives four styles the chances 0.6, 0.3, 0.08 and 0.02, whatever it reads."""
+    net = Mapper(C + D, H + 2 * AMOUNTS, 8)
+    torch.nn.init.zeros_(net.layers[-1].weight)
+    with torch.no_grad():
+        net.layers[-1].bias[:] = torch.cat([torch.tensor([0.6, 0.3, 0.08, 0.02]).log(), torch.tensor([0.5, -0.5, -2, -1])])
+    basis = np.random.default_rng(3).normal(size=(H, 1 + AMOUNTS, I)).astype(np.float32)
+    basis[0] = 0  # bald
+    state = {f"hair.{name}": value.numpy() for name, value in net.state_dict().items()}
+    return Mappers(arrays | state | {"hair_basis": basis})
+
+
+def test_one_style_is_drawn_and_added_never_a_blend(mappers, with_hair, embedding):
+    styles = set()
+    for seed in range(40):
+        prompt = Prompt("", seed=seed)
+        added = with_hair.map(embedding, prompt).identity - mappers.map(embedding, prompt).identity
+        fits = []
+        for style in with_hair.hair_basis:
+            amounts = np.linalg.lstsq(style[1:].T, added - style[0], rcond=None)[0]
+            fits.append(np.abs(style[0] + amounts @ style[1:] - added).max() < 1e-4 and np.abs(amounts).max() < 1 + 1e-3)
+        assert sum(fits) == 1
+        styles.add(fits.index(True))
+    assert styles == {0, 1, 2}  # the fourth is too seldom
+
+
+def test_styles_come_as_often_as_they_are_likely(with_hair, embedding):
+    random, shape = np.random.default_rng(0), np.zeros(D)
+    drawn = [with_hair.hair(embedding, shape, random) for _ in range(3000)]
+    share = np.bincount([style for style, _ in drawn], minlength=H) / len(drawn)
+    assert 0.02 / 0.6 < SELDOM < 0.08 / 0.6
+    np.testing.assert_allclose(share, np.array([0.6, 0.3, 0.08, 0]) / 0.98, atol=0.03)
+    amounts = np.array([amounts for _, amounts in drawn])
+    np.testing.assert_allclose(np.median(amounts, 0), [0.5, -0.5], atol=0.05)
+    assert np.abs(amounts).max() <= 1
+
+
+def test_without_variation_the_likeliest_style_is_worn(with_hair, embedding):
+    for seed in range(5):
+        style, amounts = with_hair.hair(embedding, np.zeros(D), np.random.default_rng(seed), variation=0)
+        assert style == 0
+        np.testing.assert_allclose(amounts, [0.5, -0.5], atol=1e-6)
+
+
+def test_hair_does_not_change_the_face_that_a_seed_gives(mappers, with_hair, embedding):
+    bald = next(seed for seed in range(50) if not _added(mappers, with_hair, embedding, seed).any())
+    np.testing.assert_array_equal(_added(mappers, with_hair, embedding, bald), 0)
+
+
+def _added(without, with_hair, embedding, seed):
+    prompt = Prompt("", seed=seed)
+    return with_hair.map(embedding, prompt).identity - without.map(embedding, prompt).identity
+
+
+def test_a_hair_network_without_its_linear_maps_is_refused(with_hair, arrays):
+    with pytest.raises(PackError, match="damaged"):
+        Mappers(arrays | {"hair_basis": with_hair.hair_basis})
