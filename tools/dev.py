@@ -41,6 +41,7 @@ BLENDERS = {  # Blender's side alone, for its tests; the worker runs in an engin
 
 COMMANDS = {  # name -> (module run in the environment, what it does)
     "generate": ("tools.generate", "a sentence to a textured head: head.blend, head.glb, pictures and the recipe"),
+    "batch": ("tools.batch", "a head for every row of a CSV file, on several cores or a Ray cluster"),
     "test": ("pytest", "the test suite; --blender 4.5, 5.0 or 5.2: Blender's side in that version"),
     "bench": ("tools.benchmark", "seconds per stage, memory, and the ratio to the published dense way"),
     "build": ("tools.build_extension", "the extension zip for Blender"),
@@ -48,6 +49,7 @@ COMMANDS = {  # name -> (module run in the environment, what it does)
     "evaluate": ("tools.evaluate", "the starter pack against heads it never saw"),
     "train": (None, "list the training scripts, or start one: train head --minutes 30"),
     "import-nphm": ("tools.import_nphm", "official NPHM checkpoints to a model pack"),
+    "install-pack": ("tools.install_pack", "a model pack from its zip, a file or a download"),
     "seal": ("tools.seal", "renew the sums of a model pack whose files you changed"),
     "setup": (None, "make the environment and print its Python, which Blender's preferences ask for"),
 }

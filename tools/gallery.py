@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from cliphead_addon.engine.errors import ClipHeadError
 from cliphead_addon.engine.jobfiles import save_head
@@ -19,7 +19,8 @@ from cliphead_addon.engine.pipeline import generate
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
-TILE, LABEL = 320, 22  # px
+from .contact_sheet import TILE, contact_sheet
+
 QUALITY = 82  # of the JPEGs; all sheets together stay below 1.5 MB
 PROMPTS = (
     "an old man with a wide nose, laughing",
@@ -47,16 +48,31 @@ PROMPTS = (
     "a robot",
     "an alien with large eyes",
 )
+HAIRDOS = (
+    "bald", "with a buzz cut", "with thinning hair", "with short hair", "with a side part", "with slicked back hair",
+    "with a quiff", "with sideburns", "with messy hair", "with shaggy hair", "with short curls", "with an afro",
+    "with a mohawk", "with a bob", "with long straight hair", "with long wavy hair", "with very long hair",
+    "with a low ponytail",
+    "with a high ponytail", "with pigtails", "with a braid", "with a bun",
+)  # fmt: skip
 FACE, FAMILY = "a young woman with brown hair", "a middle-aged man with a goatee"
 
 
 def sheets(models):
-    """The sheets: name -> (columns, [(label, Prompt)])."""
-    return {
+    """The sheets: name -> (columns, [(label, Prompt)]); hair only from a pack that has some."""
+    worn = () if models.head.hair is None else HAIRDOS
+    hair = {"hair": (6, [(words, Prompt(_wearing(words), seed=4)) for words in worn])} if worn else {}
+    return hair | {
         "prompts": (6, [(text, Prompt(text, seed=seed)) for seed, text in enumerate(PROMPTS)]),
         "expressions": (6, [(name, Prompt(FACE, seed=2, expression=name)) for name in sorted(models.head.expressions)]),
         "seeds": (4, [(f"{FAMILY}, seed {seed}", Prompt(FAMILY, seed=seed)) for seed in range(8)]),
     }
+
+
+def _wearing(words):
+    """A prompt about somebody who might wear such hair."""
+    man = words.split()[-1] in "bald cut hair part quiff sideburns mohawk".split() and "long" not in words
+    return f"a young {'man' if man else 'woman'} {words}" if words != "bald" else "a bald man"
 
 
 def render(models, prompts, settings):
@@ -74,21 +90,9 @@ def render(models, prompts, settings):
         return [Image.open(job / "head.png").convert("RGB") for job in jobs]
 
 
-def contact_sheet(tiles, labels, columns):
-    """Portraits with a line of text under each, `columns` side by side. -> PIL image"""
-    rows = -(-len(tiles) // columns)
-    sheet = Image.new("RGB", (columns * TILE, rows * (TILE + LABEL)), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    for i, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
-        x, y = i % columns * TILE, i // columns * (TILE + LABEL)
-        sheet.paste(tile, (x, y))
-        draw.text((x + TILE / 2, y + TILE + LABEL / 2), label, fill="black", font=font, anchor="mm")
-    return sheet
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sheets", nargs="*", metavar="sheet", help="prompts, expressions, seeds (all)")
+    parser.add_argument("sheets", nargs="*", metavar="sheet", help="hair, prompts, expressions, seeds (all)")
     parser.add_argument("--pack", default="starter")
     parser.add_argument("--out", type=Path, default=Path("docs/gallery"))
     parser.add_argument("--resolution", type=int, default=Settings.resolution)

@@ -6,7 +6,9 @@ import subprocess
 import fake_engine
 import pytest
 
+from cliphead_addon.engine import commandline
 from cliphead_addon.engine.errors import ClipHeadError, PromptError
+from cliphead_addon.engine.stages import Prompt
 from tools import generate as tool
 
 
@@ -40,7 +42,7 @@ def engine(monkeypatch):
 
 
 def choices(*words):
-    return tool.read_choices(tool.parse([str(word) for word in words]))
+    return commandline.read_choices(commandline.parse([str(word) for word in words], "generate", ""))
 
 
 def test_options_become_prompt_and_settings():
@@ -61,6 +63,12 @@ def test_options_become_prompt_and_settings():
     assert (prompt.text, prompt.seed, prompt.variation) == ("a man", 7, 0.5)
     assert (settings.resolution, settings.shape_keys, settings.device) == (96, ("smile", "eyes closed"), "cpu")
     assert pack == "starter"
+
+
+def test_a_random_head_needs_no_words_and_takes_them_for_the_texture():
+    assert choices("--random", "--seed", 5)[0] == Prompt("", seed=5, random=True)
+    assert choices("freckles", "--random")[0] == Prompt("freckles", random=True)
+    assert not choices("a man")[0].random
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31])
@@ -100,7 +108,7 @@ def test_what_is_not_a_recipe_is_refused_by_name(tmp_path, content):
 
 def test_neither_prompt_nor_recipe_is_a_usage_error(capsys):
     with pytest.raises(SystemExit):
-        tool.parse([])
+        commandline.parse([], "generate", "")
     assert "describe a head" in capsys.readouterr().err
 
 
