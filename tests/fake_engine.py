@@ -2,20 +2,21 @@
 
 Words in the prompt ask for them: "slow" takes ten seconds, "stuck" never looks at its progress callback, "crash" ends the
 process, "wrong" raises an error for the user, "bug" one for the programmer, "noisy" prints to stdout, "torchless" imports a
-package that is not there, "huge" runs out of memory.
+package that is not there, "huge" runs out of memory. "curls" puts hair on the head.
 """
 
 import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from cliphead_addon.engine.errors import PromptError
-from cliphead_addon.engine.stages import Head, HeadMesh, TextureSet, UnwrappedHead
+from cliphead_addon.engine.stages import HairMesh, Head, HeadMesh, TextureSet, UnwrappedHead
 
 RADII = np.array([0.32, 0.46, 0.40])  # NPHM units: a head 16 cm wide, 20 cm deep
+HAIR_COLOUR = (120, 60, 20)
 NECK_LEVEL = -0.85  # of the ellipsoid's height
 
 
@@ -36,8 +37,8 @@ def generate(prompt, models, settings, progress):
     }
     warnings = ("'flibber' is unknown; the nearest known word is 'fat'.",) if "flibber" in prompt.text else ()
     return Head(
-        unwrapped=UnwrappedHead(with_smile(mesh, settings), seam, boundary, uv, {"flipped": 0}),
-        textures=texture(settings.texture_size),
+        unwrapped=UnwrappedHead(with_hair(with_smile(mesh, settings), prompt), seam, boundary, uv, {"flipped": 0}),
+        textures=replace(texture(settings.texture_size), hair_colour=HAIR_COLOUR if "curls" in prompt.text else None),
         recipe=recipe,
         warnings=warnings,
         timings={"shape": 0.1},
@@ -103,6 +104,16 @@ def with_smile(mesh, settings):
     """Every shape key asked for moves the whole head up by a tenth of a unit."""
     move = np.zeros_like(mesh.vertices) + np.float32([0, 0.1, 0])
     return HeadMesh(**{**vars(mesh), "displacements": {name: move for name in settings.shape_keys}})
+
+
+def with_hair(mesh, prompt):
+    """Curls are the ellipsoid again, a fifth larger, above the eyes."""
+    if "curls" not in prompt.text:
+        return mesh
+    vertices = 1.2 * mesh.vertices
+    faces = mesh.faces[(vertices[mesh.faces, 1] > 0).all(axis=1)]
+    used, faces = np.unique(faces, return_inverse=True)
+    return replace(mesh, hair=HairMesh(vertices[used].astype(np.float32), faces.reshape(-1, 3).astype(np.int32)))
 
 
 def texture(size):

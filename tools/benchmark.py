@@ -2,15 +2,27 @@
 
 $ python3 tools/dev.py bench
 $ python3 tools/dev.py bench --resolution 256 --json bench.json
+$ python3 tools/dev.py bench expressions
+$ python3 tools/dev.py bench surface
+$ python3 tools/dev.py bench unwrap --heads 200
+$ python3 tools/dev.py bench quads
 """
 
+# ruff: noqa: E402
 import argparse
+import importlib
 import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
+from pathlib import Path
+
+if not __package__:  # started as a file: dev.py finds the environment
+    raise SystemExit(subprocess.call([sys.executable, str(Path(__file__).with_name("dev.py")), "bench", *sys.argv[1:]]))
+
 
 import numpy as np
 import torch
@@ -22,10 +34,14 @@ from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
 DENSE_CHUNK = 20000  # points at a time in the official fitting script
+OTHERS = ("expressions", "surface", "unwrap", "quads")  # in modules of their own, each with its own imports
 PROMPT = "an old man with a wide nose, laughing"
 
 
 def main(arguments=None):
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] and arguments[0] in OTHERS:
+        return importlib.import_module(f"tools.benchmark_{arguments[0]}").main(arguments[1:])
     parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__.partition("\n")[0])
     parser.add_argument("prompt", nargs="?", default=PROMPT)
     parser.add_argument("--seed", type=int, default=7)
@@ -63,6 +79,7 @@ def measure(prompt, settings, pack, repeats, sample):
         heads.append(pipeline.generate(prompt, loaded, settings))
         seconds.append(time.perf_counter() - started)
     mesh = heads[-1].unwrapped.mesh
+    vertices = mesh.report.get("dense_vertices", len(mesh.vertices))
     return {
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}",
         "threads": torch.get_num_threads(),
@@ -77,9 +94,9 @@ def measure(prompt, settings, pack, repeats, sample):
         "stages": {name: statistics.median(head.timings[name] for head in heads) for name in heads[0].timings},
         "total": statistics.median(seconds),
         "peak_memory_mb": peak_memory(),
-        "vertices": len(mesh.vertices),
+        "vertices": vertices,
         "evaluations": int(mesh.report["evaluations"]),
-        "evaluations_per_vertex": mesh.report["evaluations"] / len(mesh.vertices),
+        "evaluations_per_vertex": mesh.report["evaluations"] / vertices,
         **compare_with_dense(prompt, loaded, settings, sample),
     }
 
@@ -101,7 +118,7 @@ def compare_with_dense(prompt, loaded, settings, sample):
     latent = torch.as_tensor(code.identity, device=head.device)[None]
     head.identity(batch[:, :1000], latent)
     started = time.perf_counter()
-    dense = torch.cat([head.identity(part, latent)[0, :, field.output].cpu() for part in batch.split(DENSE_CHUNK, dim=1)])
+    dense = torch.cat([head.identity(part, latent)[0, :, 0].cpu() for part in batch.split(DENSE_CHUNK, dim=1)])
     per_point = (time.perf_counter() - started) / sample
     return {
         "extraction": ours,

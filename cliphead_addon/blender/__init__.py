@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import operators, panels, preferences, properties, session
+from . import cli, operators, panels, preferences, properties, session
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -10,10 +10,13 @@ CLASSES = (
     operators.CLIPHEAD_OT_generate,
     operators.CLIPHEAD_OT_cancel,
     operators.CLIPHEAD_OT_apply_result,
+    operators.CLIPHEAD_OT_unwrap_as_head,
     panels.CLIPHEAD_PT_main,
     panels.CLIPHEAD_PT_quality,
     panels.CLIPHEAD_PT_head,
+    panels.CLIPHEAD_PT_mesh,
 )
+_command = None  # what Blender gave for the command line's command
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
@@ -22,9 +25,12 @@ def register():
     bpy.types.Scene.cliphead = bpy.props.PointerProperty(type=properties.CLIPHEAD_PG_settings)
     bpy.types.VIEW3D_MT_mesh_add.append(operators.add_menu)
     session.register()
+    global _command
+    _command = bpy.utils.register_cli_command(cli.COMMAND, cli.run)
 
 
 def unregister():
+    bpy.utils.unregister_cli_command(_command)
     session.unregister()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead

@@ -4,8 +4,9 @@ import json
 
 import bpy
 
+from .hair import add_hair
 from .material import skin_material
-from .mesh import build_mesh
+from .mesh import build_mesh, neck_centre
 from .shape_keys import add_shape_keys
 
 RECIPE = "cliphead_recipe"  # custom property: the recipe as JSON text
@@ -13,7 +14,7 @@ NAME_LENGTH = 48
 
 
 def add_head(saved, collection, location=(0.0, 0.0, 0.0)):
-    """Add a `SavedHead` to a collection, its neck at location (metres). -> bpy object"""
+    """Add a `SavedHead` to a collection, its neck at location (metres), its hair as a child. -> bpy object of the head"""
     name = object_name(saved.recipe["prompt"]["text"])
     mesh = build_mesh(name, saved.unwrapped)
     mesh.materials.append(skin_material(name, saved.images["albedo"]))
@@ -21,7 +22,10 @@ def add_head(saved, collection, location=(0.0, 0.0, 0.0)):
     head[RECIPE] = json.dumps(saved.recipe)
     head.location = location
     collection.objects.link(head)
-    add_shape_keys(head, saved.unwrapped.mesh.displacements)
+    shape = saved.unwrapped.mesh
+    add_shape_keys(head, shape.displacements)
+    if shape.hair is not None:
+        add_hair(shape.hair, saved.hair_colour, neck_centre(shape.vertices, saved.unwrapped.boundary), head, collection)
     return head
 
 

@@ -63,13 +63,19 @@ class Client:
 
     def submit(self, prompt, settings, pack, folder):
         """Start making a head: Prompt, Settings, pack folder and result folder -> Job, which `update` keeps current."""
+        return self._begin("generate", pack, folder, prompt=asdict(prompt), settings=asdict(settings))
+
+    def submit_unwrap(self, pack, folder, up=None, front=None):
+        """Start unwrapping the mesh in a folder (`jobfiles.save_mesh`); up, front: (3,) where these are known -> Job."""
+        return self._begin("unwrap", pack, folder, up=up, front=front)
+
+    def _begin(self, kind, pack, folder, **fields):
         if self.job is not None and self.job.state == "running":
             raise WorkerError("A head is being made already. Wait for it or cancel it.", "BUSY")
         self.job = Job(next(self.numbers), Path(folder), time.monotonic())
         if self.process is None or self.process.poll() is not None:
             self._start()
-        job = {"id": self.job.id, "pack": str(pack), "folder": str(folder)}
-        self._send({"type": "generate", **job, "prompt": asdict(prompt), "settings": asdict(settings)})
+        self._send({"type": kind, "id": self.job.id, "pack": str(pack), "folder": str(folder), **fields})
         return self.job
 
     def update(self, timeout=0.0):

@@ -1,4 +1,4 @@
-"""The head's material: one image on a Principled shader that behaves like skin."""
+"""Materials on Principled shaders: skin under one image, and hair in one colour with strands in its relief."""
 
 import bpy
 import numpy as np
@@ -12,6 +12,16 @@ SKIN = {  # Principled inputs by name: their order changes between Blenders
     "Subsurface Radius": (1.0, 0.35, 0.2),  # red light travels furthest in skin
     "Subsurface Scale": 0.004,  # metres
 }
+
+HAIR = {
+    "Roughness": 0.42,
+    "Specular IOR Level": 0.35,
+    "Anisotropic": 0.8,
+    "Anisotropic Rotation": 0.25,  # highlights run around the head, across the strands
+}
+STRANDS = 70.0  # waves of the relief around the head
+FALL = 6.0  # waves per metre along a strand
+RELIEF = 0.003  # metres
 
 
 def skin_material(name, image_path):
@@ -35,6 +45,63 @@ def skin_material(name, image_path):
     links.new(principled.outputs["BSDF"], output.inputs["Surface"])
     nodes.active = texture
     material.diffuse_color = (*_mean_colour(image), 1.0)  # what Solid view shows
+    return material
+
+
+def hair_material(name, colour):
+    """A material of one colour whose relief looks like strands that fall from the crown. colour: (3,) sRGB 0..1 -> bpy material
+
+    The colour is a plain value, so that exporters that know no node trees keep it.
+    """
+    material = new_node_material(name)
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    nodes.clear()
+
+    def add(kind, x, y=0, **settings):
+        node = nodes.new(kind)
+        node.location = (x, y)
+        for setting, value in settings.items():
+            setattr(node, setting, value)
+        return node
+
+    output, principled = add("ShaderNodeOutputMaterial", 300), add("ShaderNodeBsdfPrincipled", 0)
+    linear = np.where(np.asarray(colour) <= 0.04045, np.asarray(colour) / 12.92, ((np.asarray(colour) + 0.055) / 1.055) ** 2.4)
+    principled.inputs["Base Color"].default_value = (*linear, 1.0)
+    for socket, value in HAIR.items():
+        principled.inputs[socket].default_value = value
+    links.new(principled.outputs["BSDF"], output.inputs["Surface"])
+
+    # Around the vertical axis the noise sees only the direction, so its grains become strands from the crown downwards.
+    place, split = add("ShaderNodeTexCoord", -1400), add("ShaderNodeSeparateXYZ", -1200)
+    flat, direction = add("ShaderNodeCombineXYZ", -1000), add("ShaderNodeVectorMath", -800, operation="NORMALIZE")
+    around = add("ShaderNodeVectorMath", -600, operation="SCALE")
+    height = add("ShaderNodeMath", -800, -220, operation="MULTIPLY")
+    lifted, grain = add("ShaderNodeCombineXYZ", -600, -220), add("ShaderNodeVectorMath", -420, operation="ADD")
+    noise, bump = add("ShaderNodeTexNoise", -240, -260), add("ShaderNodeBump", -240)
+    tangent = add("ShaderNodeTangent", -240, -520, direction_type="RADIAL", axis="Z")
+    around.inputs["Scale"].default_value = STRANDS / (2 * np.pi)
+    height.inputs[1].default_value = FALL
+    noise.inputs["Scale"].default_value = 1.0
+    noise.inputs["Detail"].default_value = 4.0
+    bump.inputs["Strength"].default_value = 0.6
+    bump.inputs["Distance"].default_value = RELIEF
+    for start, end in (
+        (place.outputs["Object"], split.inputs["Vector"]),
+        (split.outputs["X"], flat.inputs["X"]),
+        (split.outputs["Y"], flat.inputs["Y"]),
+        (split.outputs["Z"], height.inputs[0]),
+        (flat.outputs["Vector"], direction.inputs[0]),
+        (direction.outputs["Vector"], around.inputs[0]),
+        (height.outputs["Value"], lifted.inputs["Z"]),
+        (around.outputs["Vector"], grain.inputs[0]),
+        (lifted.outputs["Vector"], grain.inputs[1]),
+        (grain.outputs["Vector"], noise.inputs["Vector"]),
+        (noise.outputs["Fac"], bump.inputs["Height"]),
+        (bump.outputs["Normal"], principled.inputs["Normal"]),
+        (tangent.outputs["Tangent"], principled.inputs["Tangent"]),
+    ):
+        links.new(start, end)
+    material.diffuse_color = (*linear, 1.0)  # what Solid view shows
     return material
 
 

@@ -22,25 +22,31 @@ def neck_centre(vertices, boundary):
 def build_mesh(name, unwrapped):
     """`UnwrappedHead` -> bpy mesh in metres, Z up, face towards -Y, origin at the neck, with its UV map and seams."""
     head = unwrapped.mesh
-    V, F = len(head.vertices), len(head.faces)
     points = nphm_to_blender(head.vertices, neck_centre(head.vertices, unwrapped.boundary))
+    mesh = smooth_mesh(name, points, head.faces)
+    mesh.uv_layers.new(name=UV_MAP)
+    mesh.attributes[UV_MAP].data.foreach_set("vector", _flat(unwrapped.uv, np.float32))
+    mark_seam(mesh, unwrapped.seam)
+    return mesh
+
+
+def smooth_mesh(name, points, faces):
+    """Points (V,3) in metres and faces, (F,3) triangles or (F,4) quads -> smooth bpy mesh."""
+    V, (F, corners) = len(points), faces.shape
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(V)
-    mesh.loops.add(3 * F)
+    mesh.loops.add(corners * F)
     mesh.polygons.add(F)
     # attributes by name and whole arrays: ten times faster than from_pydata, and their order differs between Blenders
     mesh.attributes["position"].data.foreach_set("vector", _flat(points, np.float32))
-    mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * F, 3, dtype=np.int32))
-    mesh.loops.foreach_set("vertex_index", _flat(head.faces, np.int32))
+    mesh.polygons.foreach_set("loop_start", np.arange(0, corners * F, corners, dtype=np.int32))
+    mesh.loops.foreach_set("vertex_index", _flat(faces, np.int32))
     mesh.update(calc_edges=True)
-    mesh.uv_layers.new(name=UV_MAP)
-    mesh.attributes[UV_MAP].data.foreach_set("vector", _flat(unwrapped.uv, np.float32))
-    _mark_seam(mesh, unwrapped.seam)
     mesh.shade_smooth()
     return mesh
 
 
-def _mark_seam(mesh, seam):
+def mark_seam(mesh, seam):
     """seam: (S,2) vertex pairs, each an edge of the mesh."""
     V = len(mesh.vertices)
     pairs = np.empty((len(mesh.edges), 2), np.int32)

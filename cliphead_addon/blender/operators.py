@@ -1,10 +1,13 @@
-"""Operators: make a head, stop making it, place it."""
+"""Operators: make a head, stop making it, place it; unwrap another mesh."""
+
+import random
 
 import bpy
 
 from ..engine.errors import ClipHeadError, PromptError
 from ..engine.jobfiles import load_head
 from . import session
+from .foreign import unwrap_as_head
 from .head_object import add_head
 from .properties import CHOICES, HeadChoices, request
 
@@ -30,6 +33,9 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
 
     def invoke(self, context, _event):
         self.interactive = not bpy.app.background
+        if self.random and not self.properties.is_property_set("seed"):
+            # In the scene, where it is seen and leads to the same head again.
+            context.scene.cliphead.seed = random.randrange(1, 2**31)
         if not self.ask:
             return self.execute(context)
         for name, value in self.choices(context).items():
@@ -45,7 +51,7 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
     def execute(self, context):
         try:
             choices = self.choices(context)
-            if not choices["prompt"].strip():
+            if not choices["prompt"].strip() and not choices["random"]:
                 raise PromptError('Write a description first, such as "a young woman with freckles, smiling"')
             prompt, settings = request(choices)
             place = session.Place(context.scene.name, tuple(context.scene.cursor.location))
@@ -126,6 +132,47 @@ class CLIPHEAD_OT_apply_result(bpy.types.Operator):
             context.view_layer.objects.active = head
         session.tell("Done", warnings=saved.warnings)
         for warning in saved.warnings:
+            self.report({"WARNING"}, warning)
+        return {"FINISHED"}
+
+
+class CLIPHEAD_OT_unwrap_as_head(bpy.types.Operator):
+    """Cut the selected mesh of a head at the back and unwrap it, face large and in the middle, as all heads here are"""
+
+    bl_idname = "cliphead.unwrap_as_head"
+    bl_label = "Unwrap as Head"
+    bl_options = {"REGISTER", "UNDO"}
+
+    upright: bpy.props.BoolProperty(
+        name="Upright, Facing -Y",
+        description="The head stands upright in the scene and looks to -Y; otherwise this is found from its neck and shape",
+    )
+
+    @classmethod
+    def poll(cls, context):
+        obj = context.object
+        if obj is None or obj.type != "MESH" or context.mode != "OBJECT":
+            cls.poll_message_set("Select a mesh in Object Mode")
+            return False
+        if not (obj.is_editable and obj.data.is_editable):
+            cls.poll_message_set("The mesh is linked from another file: make it local first")
+            return False
+        if session.state.job is not None:
+            cls.poll_message_set("A head is being made: wait for it or cancel it")
+            return False
+        return True
+
+    def execute(self, context):
+        try:
+            report = unwrap_as_head(context.object, self.upright)
+        except ClipHeadError as error:
+            session.tell(str(error), failed=True)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        words = f"Unwrapped; the face has {report['face_share']:.0%} of the map"
+        session.tell(words, warnings=report["warnings"])
+        self.report({"INFO"}, words)
+        for warning in report["warnings"]:
             self.report({"WARNING"}, warning)
         return {"FINISHED"}
 

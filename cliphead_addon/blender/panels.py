@@ -6,7 +6,7 @@ import bpy
 
 from . import session
 from .head_object import read_recipe
-from .operators import CLIPHEAD_OT_cancel, CLIPHEAD_OT_generate
+from .operators import CLIPHEAD_OT_cancel, CLIPHEAD_OT_generate, CLIPHEAD_OT_unwrap_as_head
 
 CHARACTER_WIDTH = 6.5  # pixels of an average letter at interface scale 1
 LABEL_LIMIT = 12  # lines of one message
@@ -37,6 +37,7 @@ class CLIPHEAD_PT_main(SideBarPanel, bpy.types.Panel):
             button = column.row()
             button.scale_y = 1.4
             button.operator(CLIPHEAD_OT_generate.bl_idname, icon="USER")
+            column.operator(CLIPHEAD_OT_generate.bl_idname, text="Random Head", icon="FILE_REFRESH").random = True
         else:
             draw_progress(column, session.state.job)
         if session.state.message:
@@ -56,6 +57,11 @@ class CLIPHEAD_PT_quality(SideBarPanel, bpy.types.Panel):
         column.use_property_decorate = False
         column.prop(context.scene.cliphead, "resolution")
         column.prop(context.scene.cliphead, "texture_size")
+        column.prop(context.scene.cliphead, "topology")
+        row = column.row()
+        row.active = context.scene.cliphead.topology == "quads"
+        row.prop(context.scene.cliphead, "density")
+        column.prop(context.scene.cliphead, "hair")
 
 
 class CLIPHEAD_PT_head(SideBarPanel, bpy.types.Panel):
@@ -70,7 +76,8 @@ class CLIPHEAD_PT_head(SideBarPanel, bpy.types.Panel):
         recipe = read_recipe(context.object)
         prompt, pack = recipe.get("prompt", {}), recipe.get("pack", {})
         column = self.layout.column(align=True)
-        draw_text(context, column, f"\N{LEFT DOUBLE QUOTATION MARK}{prompt.get('text')}\N{RIGHT DOUBLE QUOTATION MARK}")
+        words = f"\N{LEFT DOUBLE QUOTATION MARK}{prompt.get('text')}\N{RIGHT DOUBLE QUOTATION MARK}"
+        draw_text(context, column, words if prompt.get("text") else "Random head")
         column.separator()
         details = {
             "Expression": prompt.get("expression"),
@@ -85,6 +92,19 @@ class CLIPHEAD_PT_head(SideBarPanel, bpy.types.Panel):
                 row = column.split(factor=0.4)
                 row.label(text=name)
                 row.label(text=f"{value:.2f}" if isinstance(value, float) else str(value))
+
+
+class CLIPHEAD_PT_mesh(SideBarPanel, bpy.types.Panel):
+    bl_label = "Selected Mesh"
+    bl_parent_id = "CLIPHEAD_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context):
+        return context.object is not None and context.object.type == "MESH" and read_recipe(context.object) is None
+
+    def draw(self, _context):
+        self.layout.operator(CLIPHEAD_OT_unwrap_as_head.bl_idname, icon="UV")
 
 
 def draw_progress(layout, job):

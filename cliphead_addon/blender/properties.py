@@ -14,6 +14,21 @@ from . import preferences
 DEFAULTS = Settings()
 TEXTURE_ITEMS = [(str(size), f"{size} px", f"A texture of {size} by {size} pixels") for size in TEXTURE_SIZES]
 
+TOPOLOGY_ITEMS = [
+    ("quads", "Quads", "The same quads for every head, so that textures and shape keys can be moved between heads"),
+    ("dense", "Dense Triangles", "All triangles of the surface extraction"),
+]
+DENSITY_ITEMS = [
+    ("low", "Low", "About 3,000 quads"),
+    ("medium", "Medium", "About 13,000 quads"),
+    ("high", "High", "About 51,000 quads"),
+]
+HAIR_ITEMS = [
+    ("object", "Object", "A mesh of its own, parented to the head"),
+    ("merged", "Merged", "One closed surface with the skin"),
+    ("none", "None", "The skin alone"),
+]
+
 
 def expression_names(_owner, _context, typed):
     """The expressions the chosen pack knows by name, for the field's drop-down list."""
@@ -47,6 +62,9 @@ class HeadChoices:
     seed: bpy.props.IntProperty(
         name="Seed", description="Another number gives another head for the same words", default=0, min=0, max=2**31 - 1
     )
+    random: bpy.props.BoolProperty(
+        name="Random Head", description="Any head of the model pack, drawn by the seed; words then only guide the texture"
+    )
     variation: bpy.props.FloatProperty(
         name="Variation",
         description="How far seeds lead away from the average head of the description; 0 gives that average itself",
@@ -70,6 +88,15 @@ class HeadChoices:
         items=TEXTURE_ITEMS,
         default=str(DEFAULTS.texture_size),
     )
+    topology: bpy.props.EnumProperty(
+        name="Topology", description="The kind of mesh", items=TOPOLOGY_ITEMS, default=DEFAULTS.topology
+    )
+    density: bpy.props.EnumProperty(
+        name="Density", description="How many quads the head has", items=DENSITY_ITEMS, default=DEFAULTS.density
+    )
+    hair: bpy.props.EnumProperty(
+        name="Hair", description="What becomes of the hair, if the pack has any", items=HAIR_ITEMS, default=DEFAULTS.hair
+    )
 
 
 CHOICES = tuple(HeadChoices.__annotations__)
@@ -85,6 +112,14 @@ def request(choices):
         text=choices["prompt"],
         expression=choices["expression"],
         seed=choices["seed"],
+        random=choices["random"],
         variation=round(choices["variation"], 4),  # Blender keeps 0.7 as 0.699999988
     )
-    return prompt, Settings(resolution=choices["resolution"], texture_size=int(choices["texture_size"]))
+    settings = Settings(
+        resolution=choices["resolution"],
+        texture_size=int(choices["texture_size"]),
+        topology=choices["topology"],
+        density=choices["density"],
+        hair=choices["hair"],
+    )
+    return prompt, settings

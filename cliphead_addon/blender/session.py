@@ -47,19 +47,25 @@ def running():
 
 def start(prompt, settings, place):
     """Begin a head and return at once; the timer places it. Raises ClipHeadError if the worker cannot be started."""
-    _submit(prompt, settings)
+    state.job = _client().submit(prompt, settings, preferences.pack_folder(), new_folder())
     state.place = place
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=TICK, persistent=True)
 
 
-def run(prompt, settings, progress=None):
-    """Make a head and wait for it -> its job folder. progress: called as (stage, fraction). Raises ClipHeadError."""
-    _submit(prompt, settings)
-    try:
-        return state.client.wait(progress)
-    finally:
-        state.job = None
+def run(prompt, settings, progress=None, pack=None):
+    """Make a head and wait for it -> its job folder.
+
+    progress: called as (stage, fraction); pack: a model pack's folder in place of the chosen one. Raises ClipHeadError.
+    """
+    state.job = _client().submit(prompt, settings, pack or preferences.pack_folder(), new_folder())
+    return _wait(progress)
+
+
+def unwrap(folder, up=None, front=None):
+    """Unwrap the mesh in a folder from `new_folder` and wait for it. Raises ClipHeadError."""
+    state.job = _client().submit_unwrap(preferences.pack_folder(), folder, up, front)
+    _wait()
 
 
 def cancel():
@@ -74,7 +80,20 @@ def tell(message, failed=False, warnings=()):
     _redraw()
 
 
-def _submit(prompt, settings):
+def new_folder():
+    """An empty folder for a job's files."""
+    return Path(tempfile.mkdtemp(prefix="cliphead_", dir=bpy.app.tempdir or None))
+
+
+def _wait(progress=None):
+    try:
+        return state.client.wait(progress)
+    finally:
+        state.job = None
+
+
+def _client():
+    """The client for a new job. Raises ClipHeadError while another is under way."""
     if state.job is not None:
         raise ClipHeadError("A head is being made already. Wait for it or cancel it.", "BUSY")
     python, log = preferences.python(), preferences.log_file()
@@ -82,8 +101,7 @@ def _submit(prompt, settings):
         close()
         state.client = Client(python, log, state.worker_arguments)
     tell("")
-    folder = Path(tempfile.mkdtemp(prefix="cliphead_", dir=bpy.app.tempdir or None))
-    state.job = state.client.submit(prompt, settings, preferences.pack_folder(), folder)
+    return state.client
 
 
 def tick():

@@ -73,20 +73,20 @@ def open_alone(saved):
 
 
 def export_gltf(head, path):
-    """One object, its material and image, in a .glb file."""
+    """The head and its hair, with materials and image, in a .glb file."""
     addon_utils.enable("io_scene_gltf2")
     for obj in bpy.context.selected_objects:
         obj.select_set(False)
-    head.select_set(True)
+    for obj in (head, *head.children):
+        obj.select_set(True)
     bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB", use_selection=True)
 
 
 def set_studio(head, pixels):
     """Camera, neutral lights and render settings for a portrait of one head, `pixels` wide and high, in the current scene."""
     scene = bpy.context.scene
-    points = np.empty(3 * len(head.data.vertices), np.float32)
-    head.data.attributes["position"].data.foreach_get("vector", points)
-    points = points.reshape(-1, 3) + np.array(head.matrix_world.translation, np.float32)
+    points = np.concatenate([_positions(obj.data) for obj in (head, *head.children)])
+    points += np.array(head.matrix_world.translation, np.float32)
     centre = Vector((points.min(0) + points.max(0)) / 2)
     length = float(np.ptp(points, axis=0).max())
     scene.camera = _add("Camera", bpy.data.cameras.new("Camera"))
@@ -101,6 +101,12 @@ def set_studio(head, pixels):
         light.matrix_world = _looking_along(-away, centre + 2 * length * away)
     scene.world = new_grey_world(GREY_WORLD)
     _set_render(scene, pixels)
+
+
+def _positions(mesh):
+    points = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.attributes["position"].data.foreach_get("vector", points)
+    return points.reshape(-1, 3)
 
 
 def _aim_to_fill(camera, points):

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from .errors import ClipHeadError
-from .stages import HeadMesh, UnwrappedHead
+from .stages import HairMesh, HeadMesh, UnwrappedHead
 
 FORMAT = 1
 MESH_ARRAYS = {"vertices": "f", "faces": "i", "canonical": "f", "normals": "f", "anchors": "f"}  # name -> dtype kind
 UNWRAP_ARRAYS = {"seam": "i", "boundary": "i", "uv": "f"}
-KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, "displacements": "f"}
+HAIR_ARRAYS = {"hair_vertices": "f", "hair_faces": "i"}  # only for heads whose hair is a mesh of its own
+KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
+FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
 IMAGES = ("albedo", "normal_uv")
 
 
@@ -35,6 +37,7 @@ class SavedHead:
     recipe: dict
     warnings: tuple
     timings: dict
+    hair_colour: tuple | None = None  # (r, g, b) 0..255 sRGB
 
 
 def save_head(head, folder):
@@ -50,6 +53,9 @@ def save_head(head, folder):
         np.save(folder / f"{name}.npy", getattr(head.unwrapped, name))
     moves = [np.asarray(move, np.float32) for move in mesh.displacements.values()]
     np.save(folder / "displacements.npy", np.stack(moves) if moves else np.zeros((0, len(mesh.vertices), 3), np.float32))
+    if mesh.hair is not None:
+        np.save(folder / "hair_vertices.npy", mesh.hair.vertices)
+        np.save(folder / "hair_faces.npy", mesh.hair.faces)
     for name in IMAGES:
         # level 1: five times faster than the default, a few per cent larger
         Image.fromarray(getattr(head.textures, name)).save(folder / f"{name}.png", compress_level=1)
@@ -59,6 +65,7 @@ def save_head(head, folder):
         "mesh_report": mesh.report,
         "unwrap_report": head.unwrapped.report,
         "displacements": list(mesh.displacements),
+        "hair_colour": None if mesh.hair is None else list(head.textures.hair_colour),
         "warnings": list(head.warnings),
         "timings": head.timings,
     }
@@ -70,10 +77,8 @@ def load_head(folder):
     folder = Path(folder)
     try:
         about = json.loads((folder / "head.json").read_text(encoding="utf-8"))
-        arrays = {
-            name: np.load(folder / f"{name}.npy", allow_pickle=False)
-            for name in [*MESH_ARRAYS, *UNWRAP_ARRAYS, "displacements"]
-        }
+        names = [*MESH_ARRAYS, *UNWRAP_ARRAYS, "displacements", *(HAIR_ARRAYS if about.get("hair_colour") else ())]
+        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in names}
     except (OSError, ValueError) as error:
         raise JobFilesError(f"The head in {folder} cannot be read: {error}. Generate it again.") from error
     _check(folder, about, arrays)
@@ -82,6 +87,7 @@ def load_head(folder):
         **{name: arrays[name] for name in MESH_ARRAYS},
         displacements=dict(zip(about["displacements"], moves, strict=True)),
         report=about["mesh_report"],
+        hair=HairMesh(arrays["hair_vertices"], arrays["hair_faces"]) if "hair_faces" in arrays else None,
     )
     return SavedHead(
         unwrapped=UnwrappedHead(mesh, **{name: arrays[name] for name in UNWRAP_ARRAYS}, report=about["unwrap_report"]),
@@ -89,7 +95,43 @@ def load_head(folder):
         recipe=about["recipe"],
         warnings=tuple(about["warnings"]),
         timings=about["timings"],
+        hair_colour=tuple(about["hair_colour"]) if about.get("hair_colour") else None,
     )
+
+
+def save_mesh(vertices, faces, diagonals, folder):
+    """Write a mesh to be unwrapped: vertices (V,3), triangles (F,3), and the edges (D,2) that only divide its polygons."""
+    for name, array in zip(FOREIGN_ARRAYS, (vertices, faces, diagonals), strict=True):
+        np.save(Path(folder) / f"{name}.npy", array)
+
+
+def load_mesh(folder):
+    """Inverse of `save_mesh` -> name -> array. Raises JobFilesError where files are missing."""
+    return _arrays(folder, FOREIGN_ARRAYS)
+
+
+def save_unwrapped(unwrapped, folder):
+    """Write what `geometry.foreign.unwrap_mesh` has found for the mesh in the folder; unwrap.json comes last."""
+    np.save(Path(folder) / "uv.npy", unwrapped.uv)
+    np.save(Path(folder) / "seam.npy", unwrapped.seam)
+    (Path(folder) / "unwrap.json").write_text(json.dumps(unwrapped.report, default=_plain), encoding="utf-8")
+
+
+def load_unwrapped(folder):
+    """What `save_unwrapped` wrote: uv (F,3,2), seam (S,2), report. Raises JobFilesError where it does not fit the mesh."""
+    arrays = _arrays(folder, (*FOREIGN_ARRAYS, "uv", "seam"))
+    uv, seam = arrays["uv"], arrays["seam"]
+    inside = seam.size == 0 or 0 <= seam.min() <= seam.max() < len(arrays["vertices"])
+    if uv.shape != (*arrays["faces"].shape, 2) or not np.isfinite(uv).all() or seam.shape[1:] != (2,) or not inside:
+        raise JobFilesError(f"The coordinates in {folder} do not fit the mesh: {uv.shape}, {seam.shape}. Try again.")
+    return uv, seam, json.loads((Path(folder) / "unwrap.json").read_text(encoding="utf-8"))
+
+
+def _arrays(folder, names):
+    try:
+        return {name: np.load(Path(folder) / f"{name}.npy", allow_pickle=False) for name in names}
+    except (OSError, ValueError) as error:
+        raise JobFilesError(f"The mesh in {folder} cannot be read: {error}. Try again.") from error
 
 
 def _check(folder, about, arrays):
@@ -101,25 +143,30 @@ def _check(folder, about, arrays):
     if about.get("format") != FORMAT:
         refuse(f"format {about.get('format')} instead of {FORMAT}")
     V, F = len(arrays["vertices"]), len(arrays["faces"])
+    corners = 4 if arrays["faces"].shape[-1:] == (4,) else 3
     shapes = {
         "vertices": (V, 3),
-        "faces": (F, 3),
+        "faces": (F, corners),
         "canonical": (V, 3),
         "normals": (V, 3),
         "anchors": (len(arrays["anchors"]), 3),
         "seam": (len(arrays["seam"]), 2),
         "boundary": (len(arrays["boundary"]),),
-        "uv": (F, 3, 2),
+        "uv": (F, corners, 2),
         "displacements": (len(about["displacements"]), V, 3),
     }
+    counts = dict.fromkeys(shapes, V)
+    if "hair_faces" in arrays:
+        counts["hair_faces"] = len(arrays["hair_vertices"])
+        shapes |= {"hair_vertices": (counts["hair_faces"], 3), "hair_faces": (len(arrays["hair_faces"]), 3)}
     for name, shape in shapes.items():
         kind = KINDS[name]
         if arrays[name].shape != shape or arrays[name].dtype.kind != kind:
             refuse(f"{name} is {arrays[name].dtype} {arrays[name].shape} instead of {shape}")
         if kind == "f" and not np.isfinite(arrays[name]).all():
             refuse(f"{name} has values that are not numbers")
-        if kind == "i" and arrays[name].size and not 0 <= arrays[name].min() <= arrays[name].max() < V:
-            refuse(f"{name} points outside the {V} vertices")
+        if kind == "i" and arrays[name].size and not 0 <= arrays[name].min() <= arrays[name].max() < counts[name]:
+            refuse(f"{name} points outside the {counts[name]} vertices")
     if not F or not len(arrays["boundary"]):
         refuse("it has no faces or no neck boundary")
     for name in IMAGES:

@@ -22,9 +22,10 @@ class Models:
 
     pack: Pack
     text: TextModel
-    mappers: Mappers
+    mappers: Mappers | None  # None: the pack makes random heads only
     head: HeadModel
     layout: UVLayout
+    quads: dict | None  # arrays of `geometry.quads.QuadGrid` and the outlines of `geometry.raster.part_map`
     texture: TextureModel
 
 
@@ -35,9 +36,10 @@ def load_models(pack="starter", device="auto"):
     return Models(
         pack=pack,
         text=TextModel.load(pack.part("text")),
-        mappers=Mappers.load(pack),
+        mappers=Mappers.load(pack) if "mappers" in pack.parts else None,
         head=HeadModel.load(pack, device),
         layout=UVLayout.from_arrays(pack.tensors(pack.part("layout")["file"])),
+        quads=pack.tensors(pack.part("quads")["file"]) if "quads" in pack.parts else None,
         texture=TextureModel.load(pack.part("texture")["folder"], upscaler, device),
     )
 

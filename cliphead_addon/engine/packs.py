@@ -29,7 +29,7 @@ PICKLE_KINDS = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth", ".tar", ".npy
 SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini")  # file managers leave these behind; never read
 HEADER_LIMIT = 16 << 20  # bytes of a safetensors header; ours are below 100 kB
 MANIFEST_LIMIT = 4 << 20  # bytes
-DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 AGAIN = "Copy the pack again from where it came."
 
 

@@ -5,8 +5,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 from . import VERSION
+from .errors import PackError
 from .geometry import raster
+from .geometry.quads import QuadGrid, lay
 from .geometry.unwrap import unwrap
+from .hair_colour import hair_colour
 from .nets.texture import seam_pairs
 from .stages import Head, TextureSet
 
@@ -29,13 +32,14 @@ def generate(prompt, models, settings, progress=None):
         timings[name] = time.perf_counter() - started
 
     with stage("Reading the words"):
-        words = models.text.encode(prompt.text)
+        words = models.text.encode(prompt.text, required=not prompt.random)
         avoid = models.text.encode(prompt.negative, required=False)
         warnings = [*words.warnings]
     with stage("Choosing the head"):
-        code = models.mappers.map(words.embedding, prompt, expression_code(prompt, models, warnings))
+        code = head_code(prompt, words.embedding, models, warnings)
     with stage("Shaping the surface") as report:
-        mesh = models.head.mesh(code, settings.resolution, settings.shape_keys, report)
+        shape_keys = () if settings.topology == "quads" and models.quads else settings.shape_keys
+        mesh = models.head.mesh(code, settings.resolution, shape_keys, report, settings.hair)
     with stage("Unwrapping"):
         unwrapped = unwrap(mesh, models.layout, settings.alignment)
         if unwrapped.report["damping"] < 1:
@@ -43,35 +47,76 @@ def generate(prompt, models, settings, progress=None):
             warnings.append(f"The landmark alignment was damped to {strength} so that no triangle folds.")
         normal_uv = raster.normal_map(unwrapped, HINT_SIZE)
         coverage = raster.coverage(unwrapped.uv, settings.texture_size)
+        across = seam_pairs(unwrapped.mesh.faces, unwrapped.uv, unwrapped.seam)
+    with stage("Laying the quads"):
+        if settings.topology == "quads":
+            unwrapped = with_quads(unwrapped, code, models, settings, warnings)
     with stage("Painting the texture") as report:
         albedo = models.texture.paint(
             words.tokens,
             avoid.tokens,
             normal_uv,
             coverage,
-            seam_pairs(mesh.faces, unwrapped.uv, unwrapped.seam),
+            across,
             seed=prompt.seed,
             steps=settings.steps,
             guidance=settings.guidance,
             size=settings.texture_size,
             progress=report,
         )
+    colour = None
+    if mesh.hair is not None:
+        covered = models.head.under_hair(code, unwrapped.mesh.canonical)
+        parts = raster.part_map(models.quads, len(albedo)) if models.quads else None
+        colour = hair_colour(prompt.text, albedo, unwrapped, covered, parts)
     recipe = {
         "program": VERSION,
         "pack": {"name": models.pack.name, "version": models.pack.version},
         "prompt": asdict(prompt),
         "settings": asdict(settings),
     }
-    return Head(unwrapped, TextureSet(albedo, normal_uv, coverage), recipe, tuple(warnings), timings)
+    return Head(unwrapped, TextureSet(albedo, normal_uv, coverage, colour), recipe, tuple(warnings), timings)
+
+
+def head_code(prompt, embedding, models, warnings):
+    """The head that a Prompt asks for; embedding: (C,) of its words -> HeadCode."""
+    expression = expression_code(prompt, models, warnings)
+    if prompt.random:
+        return models.head.random(prompt.seed, expression)
+    return _mappers(models).map(embedding, prompt, expression)
+
+
+def with_quads(unwrapped, code, models, settings, warnings):
+    """The same head on the pack's quads; in a pack without them as it was, and a warning."""
+    if models.quads is None:
+        warnings.append(f"The pack '{models.pack.name}' has no quad grid: the head has the dense triangles.")
+        return unwrapped
+    grid = QuadGrid.from_arrays(models.quads, settings.density)
+    # Evaluated at the quads' own vertices, expressions are as exact as on the dense mesh, and there are fewer vertices.
+    return lay(
+        unwrapped,
+        grid,
+        grid.uv(models.layout, settings.alignment),
+        lambda canonical: models.head.pose(code, canonical, settings.shape_keys, settings.hair),
+    )
 
 
 def expression_code(prompt, models, warnings):
     """What `prompt.expression` asks for: a named code (X,), the mapper's reading of other words, or None if it is empty."""
-    name = " ".join(prompt.expression.lower().split())
-    if not name:
+    if not prompt.expression.strip():
         return None
-    if name in models.head.expressions:
-        return models.head.expressions[name]
+    named = models.head.find_expression(prompt.expression)
+    if named is not None:
+        return named
     words = models.text.encode(prompt.expression)
     warnings.extend(words.warnings)
-    return models.mappers.expression(words.embedding)
+    return _mappers(models).expression(words.embedding)
+
+
+def _mappers(models):
+    if models.mappers is None:
+        raise PackError(
+            f"The pack '{models.pack.name}' has no mapping networks, so no words lead to its heads. Ask for a random head, "
+            "or train the networks: python3 tools/dev.py train mappers --help"
+        )
+    return models.mappers

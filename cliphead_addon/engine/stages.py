@@ -15,6 +15,7 @@ class Prompt:
     expression: str = ""  # words or an expression's name; empty: taken from the text
     variation: float = 1.0  # 0 = the mapper's mean head, 1 = the spread it was trained with
     expression_strength: float = 1.0  # 0 = neutral, 1 = as trained
+    random: bool = False  # a head drawn from the whole population by the seed; the words then only guide the texture
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,25 @@ class HeadCode:
 
 
 @dataclass(frozen=True)
+class HairMesh:
+    """Hair as a surface of its own; it stays where it is under every expression."""
+
+    vertices: np.ndarray  # (H,3) float32, NPHM frame
+    faces: np.ndarray  # (G,3) int32, counter-clockwise seen from outside
+
+
+@dataclass(frozen=True)
 class HeadMesh:
     """A head's surface, a disk whose one boundary is the neck."""
 
     vertices: np.ndarray  # (V,3) float32, NPHM frame, posed
-    faces: np.ndarray  # (F,3) int32, counter-clockwise seen from outside
+    faces: np.ndarray  # (F,3) triangles or (F,4) quads, int32, counter-clockwise seen from outside
     canonical: np.ndarray  # (V,3) float32, NPHM frame, the canonical pose with its slightly open mouth
     normals: np.ndarray  # (V,3) float32, unit, of `vertices`
     anchors: np.ndarray  # (K,3) float32, NPHM frame, canonical pose
     displacements: dict = field(default_factory=dict)  # expression name -> (V,3) float32, how it differs from neutral
     report: dict = field(default_factory=dict)  # evaluations, repairs; plain numbers and words
+    hair: HairMesh | None = None  # None: bald, merged with the skin, or not in the pack
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class UnwrappedHead:
     mesh: HeadMesh
     seam: np.ndarray  # (S,2) int32 vertex pairs: the mesh edges of the cut
     boundary: np.ndarray  # (N,) int32 vertices of the neck loop, in order
-    uv: np.ndarray  # (F,3,2) float32 per corner, in [0,1]^2, v up
+    uv: np.ndarray  # (F,3,2) or (F,4,2) float32 per corner, in [0,1]^2, v up
     report: dict = field(default_factory=dict)  # flipped, damping, angle and area distortion, face share
 
 
@@ -56,6 +66,7 @@ class TextureSet:
     albedo: np.ndarray  # (R,R,3) uint8 sRGB, padded past the island
     normal_uv: np.ndarray  # (r,r,3) uint8, NPHM-frame normal mapped from [-1,1] to [0,255], (128,128,128) outside
     coverage: np.ndarray  # (R,R) bool, texels inside the island
+    hair_colour: tuple | None = None  # (r, g, b) 0..255 sRGB, for hair that is a mesh of its own
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The worker process: makes heads for Blender, one at a time, and keeps the models warm in between.
+"""The worker process: makes heads for Blender, or unwraps its meshes, one at a time, and keeps the models warm in between.
 
 $ python -I -u worker.py [--engine-module FILE]
 
@@ -60,6 +60,7 @@ class Worker:
         self.jobs = queue.SimpleQueue()
         self.cancelled = set()  # ids of jobs to give up
         self.engine = None
+        self.layouts = {}  # pack -> UVLayout
         self.models = {}  # (pack, device) -> models, one entry at most
 
     def send(self, kind, **fields):
@@ -74,14 +75,14 @@ class Worker:
         self.send("hello", protocol=protocol.VERSION, python=version, pid=os.getpid())
         threading.Thread(target=self.listen, daemon=True).start()
         while True:
-            self.generate(self.jobs.get())
+            self.work(self.jobs.get())
 
     def listen(self):
         """Obey the parent while the main thread computes; leave at once when it is gone or talks nonsense."""
         try:
             while (message := protocol.read(self.source)) is not None:
                 match message["type"]:
-                    case "generate":
+                    case "generate" | "unwrap":
                         self.jobs.put(message)
                     case "cancel":
                         self.cancelled.add(message.get("id"))
@@ -94,12 +95,13 @@ class Worker:
             os._exit(2)
         os._exit(0)
 
-    def generate(self, message):
+    def work(self, message):
         """Run one job and answer with its result or its error; nothing a job does ends the worker."""
         job = message.get("id")
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
-            self.make_head(message, self.reporter(job))
+            do = self.make_head if message["type"] == "generate" else self.unwrap
+            do(message, self.reporter(job))
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
         except ModuleNotFoundError as error:
@@ -138,6 +140,22 @@ class Worker:
         head = self.engine.generate(Prompt(**message["prompt"]), self.models[key], settings, progress)
         progress("Writing the files", 0.0)
         save_head(head, message["folder"])
+
+    def unwrap(self, message, progress):
+        """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""
+        progress("Starting the engine", 0.0)
+        from .geometry.foreign import unwrap_mesh
+        from .geometry.unwrap import UVLayout
+        from .jobfiles import load_mesh, save_unwrapped
+        from .packs import open_pack
+
+        if message["pack"] not in self.layouts:
+            pack = open_pack(message["pack"])
+            self.layouts[message["pack"]] = UVLayout.from_arrays(pack.tensors(pack.part("layout")["file"]))
+        progress("Unwrapping", 0.0)
+        mesh = load_mesh(message["folder"])
+        hints = {name: message.get(name) for name in ("up", "front")}
+        save_unwrapped(unwrap_mesh(**mesh, layout=self.layouts[message["pack"]], **hints), message["folder"])
 
     def reporter(self, job):
         """progress(stage, fraction) for one job: tells the parent, and raises Cancelled when the job is to stop."""

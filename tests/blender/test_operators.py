@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from cliphead_addon.blender import api
 from cliphead_addon.blender.head_object import read_recipe
+from cliphead_addon.blender.operators import CLIPHEAD_OT_generate
 from cliphead_addon.engine.errors import Cancelled, ClipHeadError
 
 
@@ -49,6 +51,21 @@ def test_the_operator_takes_from_the_scene_what_it_is_not_given(session):
     recipe = read_recipe(bpy.context.object)
     assert recipe["prompt"]["text"] == "a woman" and recipe["prompt"]["seed"] == 12
     assert recipe["settings"]["resolution"] == 96 and recipe["prompt"]["variation"] == 0.7
+
+
+def test_a_random_head_needs_no_words(session):
+    assert bpy.ops.cliphead.generate(random=True, seed=21) == {"FINISHED"}
+    first = read_recipe(bpy.context.object)["prompt"]
+    assert first["random"] and first["seed"] == 21 and first["text"] == ""
+    assert not bpy.context.scene.cliphead.random  # the next head is one of words again
+
+
+def test_every_press_of_the_random_button_draws_another_seed(session):
+    settings = bpy.context.scene.cliphead
+    unset = SimpleNamespace(is_property_set=lambda name: False)
+    pressed = SimpleNamespace(random=True, ask=False, properties=unset, execute=lambda context: settings.seed)
+    seeds = {CLIPHEAD_OT_generate.invoke(pressed, bpy.context, None) for _ in range(3)}
+    assert len(seeds) == 3 and 0 not in seeds
 
 
 def test_the_function_for_scripts_returns_the_object(session):

@@ -39,6 +39,19 @@ def test_a_head_comes_back_as_it_went(head, folder):
     assert saved.recipe == json.loads(json.dumps(head.recipe))
     assert saved.warnings == head.warnings and saved.timings == head.timings
     assert saved.unwrapped.mesh.report == {"evaluations": 12345}
+    assert saved.unwrapped.mesh.hair is None and saved.hair_colour is None
+
+
+def test_hair_comes_back_as_it_went(tmp_path):
+    head = fake_engine.generate(Prompt("curls"), None, Settings(), print_nothing)
+    save_head(head, tmp_path)
+    saved = load_head(tmp_path)
+    assert saved.hair_colour == fake_engine.HAIR_COLOUR
+    np.testing.assert_array_equal(saved.unwrapped.mesh.hair.vertices, head.unwrapped.mesh.hair.vertices)
+    np.testing.assert_array_equal(saved.unwrapped.mesh.hair.faces, head.unwrapped.mesh.hair.faces)
+    np.save(tmp_path / "hair_faces.npy", head.unwrapped.mesh.hair.faces + 100_000)
+    with pytest.raises(JobFilesError, match="hair_faces"):
+        load_head(tmp_path)
 
 
 def test_images_are_lossless(head, folder):

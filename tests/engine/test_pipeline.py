@@ -27,13 +27,49 @@ def head(models):
     return generate(PROMPT, models, SMALL)
 
 
+def all_turn_left(uv):
+    """Whether every corner of polygons (F,n,2) is convex."""
+    side = np.roll(uv.astype(np.float64), -1, axis=1) - uv
+    before = np.roll(side, 1, axis=1)
+    return (before[..., 0] * side[..., 1] - before[..., 1] * side[..., 0] > 0).all()
+
+
 def test_a_sentence_becomes_a_textured_head(head):
     mesh, uv = head.unwrapped.mesh, head.unwrapped.uv
-    assert uv.shape == (len(mesh.faces), 3, 2) and uv.min() >= 0 and uv.max() <= 1
-    a, b, c = np.moveaxis(uv.astype(np.float64), 1, 0)
-    assert ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0] > 0).all()  # no triangle is flipped
+    assert uv.shape == (len(mesh.faces), 4, 2) and uv.min() >= 0 and uv.max() <= 1
+    assert all_turn_left(uv)  # no quad is flipped or folded
+    assert head.unwrapped.report["flipped"] == 0
     assert head.textures.albedo.shape == (256, 256, 3) and head.textures.albedo.dtype == np.uint8
     assert head.textures.coverage.mean() > 0.5
+
+
+def test_dense_triangles_have_the_texture_of_the_quads(head, models):
+    dense = generate(PROMPT, models, replace(SMALL, topology="dense"))
+    uv = dense.unwrapped.uv
+    assert uv.shape == (len(dense.unwrapped.mesh.faces), 3, 2) and all_turn_left(uv)
+    np.testing.assert_array_equal(dense.textures.albedo, head.textures.albedo)
+    np.testing.assert_array_equal(dense.textures.normal_uv, head.textures.normal_uv)
+
+
+def test_all_heads_share_their_quads(head, models):
+    other = generate(Prompt("a young woman, surprised", seed=3), models, SMALL)
+    np.testing.assert_array_equal(other.unwrapped.mesh.faces, head.unwrapped.mesh.faces)
+    np.testing.assert_array_equal(other.unwrapped.uv, head.unwrapped.uv)
+    np.testing.assert_array_equal(other.unwrapped.seam, head.unwrapped.seam)
+    assert not other.warnings
+
+
+def test_density_changes_the_number_of_quads_and_shape_keys_come_along(models):
+    few, many = (generate(PROMPT, models, replace(SMALL, density=name, shape_keys=("smile",))) for name in ("low", "high"))
+    assert len(many.unwrapped.mesh.faces) == 16 * len(few.unwrapped.mesh.faces)
+    for head in (few, many):
+        assert head.unwrapped.mesh.displacements["smile"].shape == head.unwrapped.mesh.vertices.shape
+
+
+def test_a_pack_without_quads_gives_dense_triangles_and_a_warning(models):
+    head = generate(PROMPT, replace(models, quads=None), replace(SMALL, shape_keys=("smile",)))
+    assert head.unwrapped.mesh.faces.shape[1] == 3 and "smile" in head.unwrapped.mesh.displacements
+    assert any("quad" in warning for warning in head.warnings)
 
 
 def test_the_recipe_is_json_and_makes_the_same_head_again(head, models):

@@ -26,6 +26,8 @@ def test_every_offered_size_is_accepted(resolution, size):
         ({"resolution": 385}, "385", "192"),
         ({"texture_size": 500}, "500", "512"),
         ({"alignment": "none"}, "none", "landmarks"),
+        ({"topology": "triangles"}, "triangles", "quads, dense"),
+        ({"density": "12000"}, "12000", "low, medium, high"),
         ({"steps": 0}, "0", "12"),
         ({"steps": 101}, "101", "1 to 100"),
     ],

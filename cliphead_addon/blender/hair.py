@@ -1,0 +1,22 @@
+"""Hair as an object of its own, parented to the head."""
+
+import bpy
+import numpy as np
+
+from ..engine.geometry.frames import nphm_to_blender
+from .material import hair_material
+from .mesh import smooth_mesh
+
+
+def add_hair(hair, colour, origin, head, collection):
+    """Add a `HairMesh` to a collection as a child of the head's object. -> bpy object
+
+    colour: (r, g, b) 0..255 sRGB. origin: (3,) the NPHM point where the head's object has its own origin.
+    """
+    name = f"{head.name} Hair"
+    mesh = smooth_mesh(name, nphm_to_blender(hair.vertices, origin), hair.faces)
+    mesh.materials.append(hair_material(name, np.asarray(colour) / 255))
+    strands = bpy.data.objects.new(name, mesh)
+    strands.parent = head
+    collection.objects.link(strands)
+    return strands

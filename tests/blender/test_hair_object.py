@@ -1,0 +1,71 @@
+"""Hair in the scene: an object of its own that goes where the head goes."""
+
+import json
+import struct
+
+import bpy
+import fake_engine
+import numpy as np
+import pytest
+
+from cliphead_addon.blender import studio
+from cliphead_addon.blender.head_object import add_head
+from cliphead_addon.engine.jobfiles import load_head, save_head
+from cliphead_addon.engine.settings import Settings
+from cliphead_addon.engine.stages import Prompt
+
+
+@pytest.fixture
+def saved(tmp_path):
+    head = fake_engine.generate(Prompt("a man with curls"), None, Settings(texture_size=256), lambda *_: None)
+    save_head(head, tmp_path / "job")
+    return load_head(tmp_path / "job")
+
+
+def positions(obj):
+    return np.array([obj.matrix_world @ vertex.co for vertex in obj.data.vertices])
+
+
+def test_hair_sits_on_the_head_and_follows_it(saved):
+    head = add_head(saved, bpy.context.collection, (1.0, 2.0, 3.0))
+    (hair,) = head.children
+    bpy.context.view_layer.update()
+    top, skin = positions(hair), positions(head)
+    height = fake_engine.RADII[1] * 0.25  # metres; the hair is the ellipsoid a fifth larger
+    np.testing.assert_allclose(top[:, 2].max() - skin[:, 2].max(), 0.2 * height, atol=1e-4)
+    np.testing.assert_allclose(top[:, :2].mean(0), skin[:, :2].mean(0), atol=2e-3)
+    head.location.z += 1
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(positions(hair) - top, np.broadcast_to([0, 0, 1], top.shape), atol=1e-5)
+
+
+def test_hair_is_smooth_and_has_its_colour(saved):
+    head = add_head(saved, bpy.context.collection)
+    (hair,) = head.children
+    assert not hair.data.validate()
+    assert all(face.use_smooth for face in hair.data.polygons)
+    (material,) = hair.data.materials
+    principled = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    linear = (np.array(fake_engine.HAIR_COLOUR) / 255 + 0.055) / 1.055
+    np.testing.assert_allclose(principled.inputs["Base Color"].default_value[:3], linear**2.4, atol=1e-5)
+    assert not principled.inputs["Base Color"].links  # exporters keep a plain value
+    assert principled.inputs["Normal"].links and principled.inputs["Anisotropic"].default_value > 0
+
+
+def test_bald_heads_have_no_children(tmp_path):
+    save_head(fake_engine.generate(Prompt("a bald man"), None, Settings(texture_size=256), lambda *_: None), tmp_path)
+    assert not add_head(load_head(tmp_path), bpy.context.collection).children
+
+
+def test_hair_is_in_the_files(saved, tmp_path, monkeypatch):
+    monkeypatch.setattr(studio, "PORTRAIT_SIZE", 32)
+    monkeypatch.setattr(studio, "SAMPLES", 1)
+    studio.deliver(tmp_path / "job", tmp_path / "out")
+    data = (tmp_path / "out" / "head.glb").read_bytes()
+    scene = json.loads(data[20 : 20 + struct.unpack("<I", data[12:16])[0]])
+    assert len(scene["meshes"]) == 2
+    hair = next(material for material in scene["materials"] if "Hair" in material["name"])
+    assert hair["pbrMetallicRoughness"]["baseColorFactor"][0] == pytest.approx(((120 / 255 + 0.055) / 1.055) ** 2.4, abs=1e-3)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out" / "head.blend"))
+    (hair,) = [obj for obj in bpy.data.objects if obj.parent]
+    assert hair.type == "MESH" and hair.parent.name == "A man with curls"
