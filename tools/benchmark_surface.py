@@ -106,23 +106,24 @@ def measure(head, code, resolution, sample):
 
 
 def widen(net, code):
-    """An IdentityNet and a code (I,) -> the same field from a network at least as wide as the published one.
+    """An IdentityNet and a code (I,) -> the same skin from a network as wide as the published one or wider.
 
     The further units keep their random weights, but nothing that counts reads them.
     """
     old, published = net.config, IdentityConfig()
     if old.hidden >= published.hidden:
         return net, code
-    new = IdentityConfig(out_dim=old.out_dim, layers=old.layers, blend_epsilon=old.blend_epsilon)
+    new = IdentityConfig(layers=old.layers, blend_epsilon=old.blend_epsilon)
     wide = IdentityNet(new, net.mean_anchors.cpu())
     latent = [*range(old.latent_global), *range(new.latent_global, new.latent_global + old.latent_local)]
     inputs = np.r_[0:3, 3 + np.array(latent)]
     columns = {0: inputs, net.skip: np.r_[: _carried(old), _carried(new) + inputs]}
     for i, (narrow, layer) in enumerate(zip(net.ensembled_deep_sdf.values(), wide.ensembled_deep_sdf.values(), strict=True)):
-        rows = narrow.weight.shape[1]
+        rows = min(narrow.weight.shape[1], layer.weight.shape[1])
+        place = np.arange(rows)[:, None], columns.get(i, np.arange(narrow.weight.shape[2]))
         layer.weight.data[:, :rows] = 0
-        layer.weight.data[:, np.arange(rows)[:, None], columns.get(i, np.arange(narrow.weight.shape[2]))] = narrow.weight.cpu()
-        layer.bias.data[:, :rows] = narrow.bias.cpu()
+        layer.weight.data[:, *place] = narrow.weight[:, :rows].cpu()
+        layer.bias.data[:, :rows] = narrow.bias[:, :rows].cpu()
     for narrow, layer in zip(net.mlp_pos[::2], wide.mlp_pos[::2], strict=True):
         rows, count = narrow.weight.shape
         layer.weight.data[:rows] = 0
