@@ -18,7 +18,8 @@ FADE = 0.12  # depth, in units of inside_curve, over which the warp dies out tow
 WARP_STEPS = 4
 LATTICE = 97  # samples per axis for the warp
 LEAST_AREA = 1e-11  # twice a triangle's area in [-1,1]^2; float32 coordinates can tell 1e-14 apart
-SOFTER, SOFTENINGS = 0.2, 12  # factor per round on crowded vertices, and most rounds
+SOFTER, SOFTER_INSIDE = 0.2, 0.7  # factors per round on crowded vertices: once, and again for every ring further inside
+SOFTENINGS = 12  # rounds at most
 MOST_NEEDLES, NEEDLE_STEPS = 50, 12  # triangles turned over by rounding that are opened, by 2^-24 to 2^-13 of the tile
 DAMPINGS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 FRONT = 0.05  # of the nose tip's z: landmarks further in front outline the face
@@ -210,20 +211,23 @@ def _roomy_map(vertices, faces, rim, rim_uv):
     """The harmonic map (V',2), bent where it would crowd triangles beyond what float32 coordinates can tell apart.
 
     Deep, narrow pockets, such as a closed tunnel behind an ear, shrink with every ring of triangles and with every very
-    uneven weight. Even, ever softer weights give them room.
+    uneven weight. Even weights that grow softer from ring to ring give them room.
     """
     softness = np.ones(len(vertices))
-    for _ in range(SOFTENINGS):
+    for rings in range(2, 2 + SOFTENINGS):
         uv = HarmonicSolver(vertices, faces, rim, softness).solve(rim_uv)
         a, b, c = np.moveaxis(uv[faces], 1, 0)
         crowded = _cross(b - a, c - a) < LEAST_AREA
         if not crowded.any():
             break
-        for _ in range(2):  # with two rings around, or the step in weight would itself crowd
+        for _ in range(rings):  # with rings around, or the step in weight would itself crowd; more where these did not do
             near = np.zeros(len(vertices), bool)
             near[faces[crowded]] = True
             crowded = near[faces].any(axis=1)
         softness[near] *= SOFTER
+        while near.any():
+            near[faces[~near[faces].all(axis=1)]] = False
+            softness[near] *= SOFTER_INSIDE
     return uv
 
 
