@@ -323,9 +323,9 @@ PROMPTS = (
 
 
 def evaluate_heads(pack, count, resolution):
-    """Prints, for one head a sentence: triangles, flips, the face's share of UV space, colours across the cut, seconds."""
+    """Prints, for one head a sentence: faces, flips, the face's share of UV space, colours across the cut, seconds."""
     models = load_models(pack.folder)
-    print(f"{'':48s}{'triangles':>10s}{'flipped':>9s}{'damping':>9s}{'face':>7s}{'cut, dE':>9s}{'seconds':>9s}")
+    print(f"{'':48s}{'faces':>10s}{'flipped':>9s}{'damping':>9s}{'face':>7s}{'cut, dE':>9s}{'seconds':>9s}")
     for seed in range(count):
         text = PROMPTS[seed % len(PROMPTS)]
         started = time.perf_counter()
