@@ -144,3 +144,20 @@ def test_tables_know_only_words_that_people_have():
     words = {word for pair in OPPOSITES for word in pair if word}
     assert set(vocabulary.LOCAL) | {"heavy", "thin"} == words
     assert set(vocabulary.AGREES) <= words
+
+
+@pytest.mark.parametrize("mark", ("moles", "veins", "scars"))
+def test_marks_of_the_skin_are_said_when_there(mark):
+    found = sentences(look=replace(LOOK, **{mark: 0.8}), count=1500)
+    assert any(mark in topics for _, topics in found)
+    assert not any(mark in topics for _, topics in sentences(count=1500))
+
+
+def test_hair_and_eye_colours_are_not_said_of_stone():
+    found = sentences(look=replace(LOOK, style=STYLES.index("wood")))
+    assert not any({"hair", "eyes"} & topics for _, topics in found)
+
+
+def test_brow_shapes_are_said():
+    found = sentences(look=replace(LOOK, brow_shape=5), count=1500)
+    assert any("unibrow" in text and "brow shape" in topics for text, topics in found)

@@ -5,9 +5,11 @@ import pytest
 
 pytest.importorskip("igl")
 
-from tools.studio import skin  # noqa: E402
+from skimage.color import deltaE_ciede2000, rgb2lab  # noqa: E402
+
+from tools.studio import canvas, pigment, skin  # noqa: E402
 from tools.studio.atlas import EYE, SKIN, Atlas, Marks  # noqa: E402
-from tools.studio.look import BEARDS, LIPS, SCALPS, STYLES, Look  # noqa: E402
+from tools.studio.look import BEARDS, BROW_SHAPES, LIPS, MAKE_UPS, SCALPS, STYLES, Look  # noqa: E402
 
 SIZE = 96
 PLAIN = Look(
@@ -135,6 +137,11 @@ def test_styles_change_the_whole_head(atlas, style):
         "vampire": min(red, green, blue) > 170,
         "joker": min(red, green, blue) > 170,
         "orc": green > 1.1 * red and green > 1.4 * blue,
+        "ghost": blue >= green >= red > 120,
+        "werewolf": max(red, green, blue) < 90,
+        "wood": red > 1.25 * green > 1.25 * blue,
+        "porcelain doll": min(red, green, blue) > 190,
+        "old photograph": red > green > blue and red - blue < 80,
     }
     assert told_apart[style]
 
@@ -150,6 +157,113 @@ def test_hollows_of_the_relief_are_darker(atlas):
 
 def test_a_hair_follows_its_tangent(atlas):
     root = np.linalg.norm(atlas.position - on_egg(0, 0), axis=-1).argmin()
-    ink, _ = skin.strokes(atlas, np.array([root]), np.array([[0, 1.0, 0]]), 3.0, 0.3, np.ones(1), np.random.default_rng(0))
+    ink, _ = canvas.strokes(atlas, np.array([root]), np.array([[0, 1.0, 0]]), 3.0, 0.3, np.ones(1), np.random.default_rng(0))
     x, y, _ = atlas.position[ink > 0.05].T
     assert np.abs(x).max() < 1 and y.min() > -0.8 and 2 < y.max() < 4
+
+
+def lab(rgb):
+    return rgb2lab(np.asarray(rgb, float)[None] / 255)[0]
+
+
+@pytest.mark.parametrize(
+    ("tone", "least", "most"),
+    [(0, 55, 90), (1, 41, 55), (2, 28, 41), (3, 10, 28), (4, -30, 10), (5, -90, -30)],
+)
+def test_tones_have_the_published_typology_angles(tone, least, most):
+    """Chardon et al. 1991: very light, light, intermediate, tan, brown, dark."""
+    lightness, _, yellow = lab(pigment.tone_colour(tone))
+    assert least < np.degrees(np.arctan2(lightness - 50, yellow)) < most
+
+
+def test_more_melanin_darkens_and_more_blood_reddens():
+    light = pigment.to_srgb(pigment.reflectance(np.array([0.01, 0.1, 0.4]), 0.01))
+    assert (np.diff(light, axis=0) < 0).all()
+    redness = [lab(pigment.to_srgb(pigment.reflectance(0.02, blood)))[1] for blood in (0.004, 0.01, 0.03, 0.08)]
+    assert (np.diff(redness) > 2).all()
+
+
+def test_the_table_of_colours_agrees_with_the_spectra():
+    melanin, blood = np.log([0.008, 0.07, 0.5]), np.log([0.02, 0.006, 0.05])
+    exact = pigment.to_srgb(pigment.reflectance(np.exp(melanin), np.exp(blood)))
+    np.testing.assert_allclose(pigment.colours(melanin, blood), exact, atol=0.6)
+
+
+@pytest.mark.parametrize("tone", range(6))
+def test_bare_skin_has_its_tones_mean_colour(atlas, tone):
+    f = atlas.regions
+    calm = bare(atlas) & (f["cheek"] > 2.5) & (f["nose"] > 2) & (f["hairline"] < -1) & (f["ear"] < -1)
+    painted = colour(atlas, replace(PLAIN, tone=float(tone), redness=0.0), calm)
+    assert deltaE_ciede2000(lab(painted), lab(pigment.tone_colour(tone))) < 3
+
+
+def test_lipstick_changes_the_lips_alone(atlas):
+    one, other = (atlas.texel_values(skin.paint(replace(PLAIN, lips=lips), atlas)).astype(int) for lips in (0, 3))
+    changed = np.abs(one - other).max(-1) > 0
+    assert changed[atlas.regions["lip"] > 0.15].all()
+    assert not changed[atlas.regions["lip"] < -0.8].any()
+
+
+def test_a_word_leaves_the_chance_of_other_layers_alone(atlas):
+    f = atlas.regions
+    bearded = atlas.texel_values(skin.paint(replace(PLAIN, beard=BEARDS.index("full beard"), hair=0), atlas)).astype(int)
+    plain = atlas.texel_values(skin.paint(replace(PLAIN, hair=0), atlas)).astype(int)
+    forehead = (f["beard"] < -2.5) & (f["moustache"] < -2.5) & (f["goatee"] < -2.5)
+    np.testing.assert_array_equal(bearded[forehead], plain[forehead])
+
+
+def test_a_full_beard_covers_its_region_and_has_a_soft_edge(atlas):
+    f = atlas.regions
+    dark = replace(PLAIN, beard=BEARDS.index("full beard"), hair=0)
+    cover = (atlas.texel_values(skin.paint(dark, atlas)).mean(-1) < 80)[:, None]
+    assert cover[f["beard"] > 0.8].mean() > 0.95
+    assert 0.05 < cover[np.abs(f["beard"]) < 0.3].mean() < 0.95
+
+
+def test_regions_are_mirror_images(atlas):
+    """The cut is at the back, so that column c and column -1-c are one place on either side."""
+    for name, values in atlas.regions.items():
+        image = np.where(atlas.coverage, atlas.image(values), 0)
+        np.testing.assert_allclose(image, image[:, ::-1], atol=0.12 if name.startswith("brow_along") else 0.06, err_msg=name)
+
+
+@pytest.mark.parametrize("style", ("skin", "robot metal", "zombie", "porcelain doll"))
+def test_roughness_and_relief_stay_in_range(atlas, style):
+    look = replace(PLAIN, style=STYLES.index(style), wrinkles=0.9, scars=1.0, moles=1.0, beard=4, scalp=2)
+    maps = skin.paint_maps(look, atlas)
+    np.testing.assert_array_equal(maps.albedo, skin.paint(look, atlas))
+    assert maps.roughness.shape == maps.relief.shape == (SIZE, SIZE)
+    assert 0.03 <= maps.roughness.min() < maps.roughness.max() <= 1
+    assert -1 <= maps.relief.min() < 0 < maps.relief.max() <= 1
+
+
+def test_eyes_are_glossier_than_skin_and_lipstick_than_lips(atlas):
+    bare_lips, painted = (
+        atlas.texel_values(skin.paint_maps(replace(PLAIN, lips=lips), atlas).roughness)
+        for lips in (0, LIPS.index("red lipstick"))
+    )
+    lips = atlas.regions["lip"] > 0.2
+    assert bare_lips[atlas.part == EYE].max() < bare_lips[bare(atlas)].min()
+    assert painted[lips].mean() < bare_lips[lips].mean() < bare_lips[bare(atlas)].mean()
+
+
+@pytest.mark.parametrize("mark", ("moles", "veins", "scars", "freckles", "wrinkles"))
+def test_marks_are_seen_only_when_asked_for(atlas, mark):
+    plain, marked = (skin.paint(replace(PLAIN, **{mark: amount}), atlas).astype(int) for amount in (0.0, 1.0))
+    changed = (np.abs(marked - plain).max(-1) > 4)[atlas.coverage]
+    assert 0.001 < changed.mean() < 0.95
+
+
+def test_brow_shapes_put_hair_in_different_places(atlas):
+    f = atlas.regions
+    outer = (np.abs(f["brow_along"] - 0.64) < 0.15) & (f["brow_up"] > 0.25) & (f["brow_up"] < 0.75) & (f["front"] > 0)
+    between = (np.abs(atlas.position[:, 0]) < 0.7) & (f["brow"] < 1.3) & (np.abs(f["brow_up"]) < 0.3)
+    by_shape = {name: replace(PLAIN, hair=0, brow_shape=i) for i, name in enumerate(BROW_SHAPES)}
+    assert colour(atlas, by_shape["arched"], outer).mean() < colour(atlas, by_shape["straight"], outer).mean() - 10
+    assert colour(atlas, by_shape["joined"], between).mean() < colour(atlas, by_shape["natural"], between).mean() - 5
+
+
+def test_eyeliner_darkens_the_lids_edge(atlas):
+    edge = (atlas.part == SKIN) & (atlas.regions["lash"] < 0.4) & (atlas.regions["lid_up"] > 0.5)
+    lined = replace(PLAIN, make_up=MAKE_UPS.index("eyeliner"))
+    assert colour(atlas, lined, edge).mean() < colour(atlas, PLAIN, edge).mean() - 3

@@ -29,7 +29,7 @@ SKIN, EYE, MOUTH = 0, 1, 2  # what a texel belongs to
 FAR = 9.0  # cm: where a field says "not here"
 HEAD_CENTRE = np.array([0.0, 5.5, 0.0])  # cm: from here the hairline is measured in angles
 # Azimuth from the face (degrees) -> height of the hairline at 9 cm from the head's axis (cm above HEAD_CENTRE).
-HAIRLINE = np.array([[0, 5.0], [22, 5.3], [40, 5.0], [52, 3.4], [64, 1.5], [74, -3.4], [84, -3.0], [90, 1.7], [108, 1.4],
+HAIRLINE = np.array([[0, 5.0], [22, 5.3], [40, 5.0], [52, 3.4], [64, 1.5], [74, -3.4], [82, -2.9], [90, -1.9], [108, -2.2],
                      [122, -4.6], [150, -7.4], [180, -8.0]])  # fmt: skip
 
 
@@ -108,8 +108,12 @@ class Atlas:
 
     @cached_property
     def regions(self):
-        """Field name -> (T,) float32; see `region_fields`."""
-        return region_fields(self.position, self.part, self.marks)
+        """Field name -> (T,) float32; see `region_fields`. lash: distance from the visible eyeball, along the image."""
+        seen = np.zeros(self.size * self.size, bool)
+        seen[self.texels] = self.part == EYE
+        steps = ndimage.distance_transform_edt(~seen.reshape(self.size, self.size)) if seen.any() else np.full(seen.shape, FAR)
+        lash = np.minimum(steps.ravel()[self.texels] * self.texel_cm, FAR).astype(np.float32)
+        return region_fields(self.position, self.part, self.marks) | {"lash": lash}
 
     def normal_map(self, vertices, faces):
         """UV normal map of an ICT-shaped head: vertices (26719,3), faces (F,3) -> (R,R,3) uint8, 128 outside the island."""

@@ -13,7 +13,17 @@ import numpy as np
 from . import vocabulary
 from .expressions import EXPRESSIONS
 from .hair import BALD, STYLE_NAMES
-from .look import BEARDS, EYE_COLOURS, HAIR_COLOURS, LIPS, MAKE_UPS, STYLES
+from .look import (
+    BEARDS,
+    BROW_SHAPES,
+    EYE_COLOURS,
+    HAIR_COLOURS,
+    LIPS,
+    MAKE_UPS,
+    SHOW_EYES,
+    SHOW_HAIR,
+    STYLES,
+)
 from .people import ANCESTRIES, OPPOSITES
 
 MEASURES = (
@@ -36,6 +46,10 @@ LAYOUT |= {
     "redness": 1,
     "freckles": 1,
     "wrinkles": 1,
+    "brow shape": len(BROW_SHAPES),
+    "moles": 1,
+    "veins": 1,
+    "scars": 1,
     "expression": len(NAMES),
 }
 SLICES = {}
@@ -64,7 +78,8 @@ def parameters(person, attributes, look, expression):
     indices = (look.eyes, look.hair, STYLE_NAMES.index(hair.style), look.beard, look.lips, look.make_up, look.style)
     for topic, index in zip(("eyes", "hair", "scalp", "beard", "lips", "make-up", "style"), indices, strict=True):
         row[SLICES[topic].start + index] = 1
-    for topic in ("brow density", "redness", "freckles", "wrinkles"):
+    row[SLICES["brow shape"].start + look.brow_shape] = 1
+    for topic in ("brow density", "redness", "freckles", "wrinkles", "moles", "veins", "scars"):
         row[SLICES[topic]] = 2 * getattr(look, topic.replace(" ", "_")) - 0.5
     row[SLICES["expression"]] = expression_weights(expression)
     return row
@@ -339,7 +354,7 @@ class _Sentence:
             else:
                 self.phrases.append(self.pick(phrases.split("|")))
             return
-        coloured = look.style < 5 and self.chance(0.6)
+        coloured = look.style in SHOW_HAIR and self.chance(0.6)
         if coloured and self.chance(0.3):
             return self.say_hair_colour()
         colour = f"{self.word(vocabulary.HAIR[look.hair])} " if coloured else ""
@@ -408,14 +423,14 @@ class _Sentence:
             self.adjectives.append(self.word(adjectives))
             return
         phrase = self.pick(phrases.split("|"))
-        if look.beard and self.chance(0.25) and look.style < 5:
+        if look.beard and self.chance(0.25) and look.style in SHOW_HAIR:
             self.mentioned.add("hair")
             noun = phrase.removeprefix("a ")
             phrase = f"a {self.word(vocabulary.HAIR[look.hair])} {noun}"
         self.phrases.append(phrase)
 
     def say_eyes(self):
-        if self.head.look.style in (1, 2, 3):
+        if self.head.look.style not in SHOW_EYES:
             return
         word = self.word(vocabulary.EYES[self.head.look.eyes])
         self.mentioned.add("eyes")
@@ -457,6 +472,8 @@ class _Sentence:
             )
         elif look.brow_density < 0.5:
             things.append(("brow density", "thin eyebrows|sparse eyebrows|light eyebrows|thin brows|plucked eyebrows", ""))
+        if look.brow_shape:
+            things.append(("brow shape", vocabulary.BROW_SHAPES[look.brow_shape], ""))
         if look.style == 0:
             if look.redness > 0.5:
                 things.append(
@@ -476,6 +493,9 @@ class _Sentence:
                 )
             elif look.tone < 2:
                 things.append(("freckles", "no freckles|clear skin|flawless skin", ""))
+            for topic in ("moles", "veins", "scars"):
+                if getattr(look, topic) > 0.25:
+                    things.append((topic, *vocabulary.MARKS[topic]))
         if look.wrinkles > 0.5:
             things.append(
                 (

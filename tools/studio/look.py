@@ -13,8 +13,15 @@ SCALPS = ("bald", "shaved", "short hair")  # painted on the skin; hair volumes a
 SCALP_UNDER = {BALD: 0, "receding": 0, "buzz cut": 1, "mohawk": 1}  # hair style -> scalp; all others have short hair
 BEARDS = ("none", "stubble", "moustache", "goatee", "full beard")
 LIPS = ("natural", "pale", "pink lipstick", "red lipstick", "dark lipstick")
-MAKE_UPS = ("none", "eye shadow", "clown", "gothic")
-STYLES = ("skin", "marble statue", "bronze statue", "clay", "robot metal", "zombie", "alien", "vampire", "joker", "orc")
+MAKE_UPS = ("none", "eye shadow", "clown", "gothic", "eyeliner")
+BROW_SHAPES = ("natural", "straight", "arched", "round", "slanted", "joined")
+STYLES = (
+    "skin", "marble statue", "bronze statue", "clay", "robot metal", "zombie", "alien", "vampire", "joker", "orc", "ghost",
+    "werewolf", "wood", "porcelain doll", "old photograph",
+)  # fmt: skip
+# Styles under which the look's own hair or eye colour can be seen.
+SHOW_HAIR = frozenset(STYLES.index(name) for name in ("skin", "werewolf", "porcelain doll"))
+SHOW_EYES = frozenset(STYLES.index(name) for name in ("skin", "porcelain doll"))
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,10 @@ class Look:
     hairdo: str = ""  # style of `hair.Hair`; empty: what the painted scalp looks like
     volume: float = 0.0  # of the hair, as in `hair.Hair`
     length: float = 0.0
+    brow_shape: int = 0
+    moles: float = 0.0  # 0..1
+    veins: float = 0.0  # 0..1
+    scars: float = 0.0  # 0..1
 
     @property
     def hair_shape(self):
@@ -61,7 +72,7 @@ def random_look(rng, person):
     man, adult = person.gender > 0.5, person.age >= 18
     beard = rng.choice(5, p=[0.4, 0.2, 0.12, 0.12, 0.16]) if man and adult else 0
     lips = rng.choice(5, p=[0.7, 0.15, 0.04, 0.06, 0.05] if man else [0.35, 0.1, 0.2, 0.2, 0.15])
-    make_up = rng.choice(4, p=[0.9, 0.03, 0.04, 0.03] if man else [0.6, 0.25, 0.06, 0.09])
+    make_up = rng.choice(5, p=[0.9, 0.02, 0.04, 0.03, 0.01] if man else [0.55, 0.2, 0.06, 0.07, 0.12])
     style = 0 if rng.random() < 0.72 else int(rng.integers(1, len(STYLES)))
     worn = random_hair(rng, person)
     return Look(
@@ -81,6 +92,10 @@ def random_look(rng, person):
         hairdo=worn.style,
         volume=worn.volume,
         length=worn.length,
+        brow_shape=int(rng.choice(6, p=[0.4, 0.13, 0.1, 0.13, 0.14, 0.1] if man else [0.3, 0.13, 0.26, 0.18, 0.1, 0.03])),
+        moles=float(rng.uniform(0.3, 1)) if rng.random() < 0.15 else 0.0,
+        veins=float(np.clip(rng.beta(1, 4) + 0.4 * np.clip((person.age - 55) / 30, 0, 1), 0, 1)),
+        scars=float(rng.uniform(0.3, 1)) if rng.random() < (0.1 if man else 0.03) else 0.0,
     )
 
 

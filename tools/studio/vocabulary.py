@@ -193,10 +193,11 @@ LIPS = (
 MAKE_UPS = (
     ("", "no make up|no makeup|a natural look|a bare face|no cosmetics"),
     ("made_up",
-        "eye shadow|eyeshadow|make up|makeup|heavy make up|party make up|coloured eyelids|eye make up|eyeliner|mascara"),
+        "eye shadow|eyeshadow|make up|makeup|heavy make up|party make up|coloured eyelids|eye make up|glamorous make up"),
     ("", "clown make up|clown makeup|clown face paint|a clown face|a painted clown face|face paint|a red clown nose"),
     ("goth gothic emo",
-        "gothic make up|goth makeup|black make up|black eye make up|dark eye shadow|black eyeliner|gothic makeup"),
+        "gothic make up|goth makeup|black make up|black eye make up|dark eye shadow|white face paint|gothic makeup"),
+    ("", "eyeliner|winged eyeliner|cat eyes|mascara|black eyeliner|cat eye make up|lined eyes"),
 )  # fmt: skip
 STYLES = (
     "",
@@ -223,6 +224,28 @@ STYLES = (
         "painted like the joker",
     "{a} orc|{a} orc {n}|{s} as an orc|{a} green orc|{a} ogre|{a} goblin|{a} troll|{s}, orc|{a} orc warrior|{a} green "
         "skinned orc|{a} monster",
+    "{a} ghost|{a} ghost of {s}|{s} as a ghost|the ghost of {s}|{a} phantom|{a} spectre|{a} spirit of {s}|{s}, ghost|{a} "
+        "ghostly apparition|{a} pale ghost {n}",
+    "{a} werewolf|{a} werewolf {n}|{s} as a werewolf|{s} turned into a werewolf|{a} wolf {n}|{a} wolfman|{s}, werewolf|{a} "
+        "furry beast|{a} lycanthrope|{s} covered in fur",
+    "{a} wooden statue of {s}|{a} wooden bust of {s}|{s} carved in wood|{s} made of wood|{a} wood carving of {s}|{a} wooden "
+        "{n}|{s} as a wooden sculpture|{a} wooden head of {s}|{s}, wood carving|{a} wooden puppet of {s}",
+    "{a} porcelain doll|{a} porcelain doll of {s}|{s} as a porcelain doll|{s} made of porcelain|{a} china doll|{a} doll of "
+        "{s}|{a} porcelain {n}|{s}, porcelain doll|{a} ceramic doll of {s}",
+    "an old photograph of {s}|an old photo of {s}|{a} sepia photograph of {s}|{a} vintage photo of {s}|{s} in an old "
+        "photograph|{s}, old photograph|an antique photograph of {s}|{a} daguerreotype of {s}|{a} sepia portrait of {s}",
+)  # fmt: skip
+
+# Marks on the skin -> phrases, adjectives.
+MARKS = {
+    "moles": ("moles|many moles|beauty spots|birthmarks|a mole|dark moles on the face|a beauty mark", "mole_covered"),
+    "veins": ("visible veins|blue veins|veins at the temples|bulging veins|thin veiny skin", "veiny"),
+    "scars": ("scars|a scar|a scar across the face|a scarred face|battle scars|a scar on the cheek|an old scar", "scarred"),
+}
+BROW_SHAPES = (
+    "", "straight eyebrows|straight brows|flat eyebrows", "arched eyebrows|arched brows|curved brows with an arch",
+    "round eyebrows|rounded brows|curved eyebrows", "slanted eyebrows|slanted brows|upswept brows|winged eyebrows",
+    "a unibrow|a monobrow|joined eyebrows|eyebrows that meet|brows grown together",
 )  # fmt: skip
 
 # Expression -> adjectives and participles; then noun phrases after "with".
