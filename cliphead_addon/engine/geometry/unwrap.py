@@ -18,8 +18,9 @@ FADE = 0.12  # depth, in units of inside_curve, over which the warp dies out tow
 WARP_STEPS = 4
 LATTICE = 97  # samples per axis for the warp
 LEAST_AREA = 1e-11  # twice a triangle's area in [-1,1]^2; float32 coordinates can tell 1e-14 apart
-SOFTER, SOFTER_INSIDE = 0.2, 0.7  # factors per round on crowded vertices: once, and again for every ring further inside
-SOFTENINGS = 12  # rounds at most
+# Factors per round on crowded vertices: once, and again for every ring further inside. No pair suits every pocket.
+SOFTER = ((0.2, 0.7), (0.7, 0.7), (1.0, 0.8), (0.2, 1.0), (0.5, 0.9))
+SOFTENINGS = 8  # rounds at most with each pair
 MOST_NEEDLES, NEEDLE_STEPS = 50, 12  # triangles turned over by rounding that are opened, by 2^-24 to 2^-13 of the tile
 DAMPINGS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 FRONT = 0.05  # of the nose tip's z: landmarks further in front outline the face
@@ -213,22 +214,26 @@ def _roomy_map(vertices, faces, rim, rim_uv):
     Deep, narrow pockets, such as a closed tunnel behind an ear, shrink with every ring of triangles and with every very
     uneven weight. Even weights that grow softer from ring to ring give them room.
     """
-    softness = np.ones(len(vertices))
-    for rings in range(2, 2 + SOFTENINGS):
-        uv = HarmonicSolver(vertices, faces, rim, softness).solve(rim_uv)
-        a, b, c = np.moveaxis(uv[faces], 1, 0)
-        crowded = _cross(b - a, c - a) < LEAST_AREA
-        if not crowded.any():
-            break
-        for _ in range(rings):  # with rings around, or the step in weight would itself crowd; more where these did not do
-            near = np.zeros(len(vertices), bool)
-            near[faces[crowded]] = True
-            crowded = near[faces].any(axis=1)
-        softness[near] *= SOFTER
-        while near.any():
-            near[faces[~near[faces].all(axis=1)]] = False
-            softness[near] *= SOFTER_INSIDE
-    return uv
+    fewest = None
+    for softer, inside in SOFTER:
+        softness = np.ones(len(vertices))
+        for rings in range(2, 2 + SOFTENINGS):
+            uv = HarmonicSolver(vertices, faces, rim, softness).solve(rim_uv)
+            a, b, c = np.moveaxis(uv[faces], 1, 0)
+            crowded = _cross(b - a, c - a) < LEAST_AREA
+            if fewest is None or crowded.sum() < fewest[0]:
+                fewest = crowded.sum(), uv
+            if not crowded.any():
+                return uv
+            for _ in range(rings):  # with rings around, or the step in weight would itself crowd; more where these did not do
+                near = np.zeros(len(vertices), bool)
+                near[faces[crowded]] = True
+                crowded = near[faces].any(axis=1)
+            softness[near] *= softer
+            while near.any():
+                near[faces[~near[faces].all(axis=1)]] = False
+                softness[near] *= inside
+    return fewest[1]
 
 
 def rim_on_curve(rim, seam_edges, seam_share):
