@@ -1,6 +1,6 @@
 """Train the mapping networks for a text encoder: sentence embedding -> head code.
 
-$ python -m tools.train.mappers --minutes 8                                       # for the pack's own text part
+$ python -m tools.train.mappers --minutes 12                                      # for the pack's own text part
 $ python -m tools.train.mappers --text ViT-B-32 --weights vit_b_32.safetensors --captions 8000 --pack my_pack
 
 The pairs are studio people and sentences about them. The identity network learns by the likelihood of a person's whitened shape
@@ -267,15 +267,15 @@ def write_pack(training, pack):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=8, help="for the mapping networks, after the sentences are encoded")
+    parser.add_argument("--minutes", type=float, default=12, help="for the mapping networks, after the sentences are encoded")
     parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
     parser.add_argument("--out", type=Path, default=RUN)
     parser.add_argument("--text", help="any architecture of open_clip; without it the pack's own text part")
     parser.add_argument("--weights", type=Path, help="its weights, a local file")
-    parser.add_argument("--captions", type=int, default=60_000)
-    parser.add_argument("--people", type=int, default=6000)
+    parser.add_argument("--captions", type=int, default=120_000)
+    parser.add_argument("--people", type=int, default=12_000)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--dry", action="store_true", help="measure, but write nothing and need no trained head model")
     options = parser.parse_args()
     torch.manual_seed(0)
