@@ -41,12 +41,12 @@ from cliphead_addon.engine.stages import HeadCode, Prompt
 from tools.studio import hair, shapes
 from tools.studio.atlas import studio_atlas
 from tools.studio.attributes import Observer, hair_style, scatter
-from tools.studio.expressions import CANONICAL, EXPRESSIONS, VISEMES, coefficients
+from tools.studio.expressions import CANONICAL, CODES, EXPRESSIONS, VISEMES, coefficients
 from tools.studio.people import Population
 
 HELD_OUT = 5_000_000  # training uses lower seeds
 LIPS = ((61, 67), (62, 66), (63, 65))  # landmarks of the inner lips that face each other
-MOVES = {name: e for name, e in (EXPRESSIONS | VISEMES).items() if e}
+MOVES = {name: CODES[name] for name, e in (EXPRESSIONS | VISEMES).items() if e}
 GOALS = {  # measure -> must, hope
     "skin, face, mm": (0.6, 0.35),
     "skin, head and neck, mm": (0.9, 0.5),

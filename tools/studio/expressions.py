@@ -76,7 +76,9 @@ VISEMES = {
     "U": {"jawOpen": 0.14, "mouthPucker": 0.75, "mouthFunnel": 0.4},
 }
 
-CODES = EXPRESSIONS | ARKIT | VISEMES  # everything that a pack has a code for
+AJAR = 0.02  # of jawOpen: ICT's own neutral leaves the lips 0.4 mm apart
+# Everything that a pack has a code for, with lips that close.
+CODES = {name: e | {"jawOpen": e.get("jawOpen", 0) - AJAR} for name, e in (EXPRESSIONS | ARKIT | VISEMES).items()}
 
 
 def coefficients(expression, names):

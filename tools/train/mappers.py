@@ -26,7 +26,7 @@ from cliphead_addon.engine.nets.mapping import AMOUNTS, LOG_DEVIATION, SELDOM, M
 from cliphead_addon.engine.nets.text import TextModel
 from cliphead_addon.engine.packs import set_part
 from tools.studio import captions
-from tools.studio.expressions import EXPRESSIONS, coefficients
+from tools.studio.expressions import CODES, EXPRESSIONS, coefficients
 from tools.studio.hair import BALD, STYLE_NAMES, STYLES, directions, random_hair
 from tools.studio.people import OPPOSITES
 
@@ -286,7 +286,7 @@ def main():
     crowd = Crowd(range(options.people), options.out / "people.npz")
     held_out = Crowd(range(HELD_OUT, HELD_OUT + 800), options.out / "held_out.npz")
     names = crowd.population.ict.expression_names
-    recipes = torch.tensor([coefficients(expression, names) for expression in EXPRESSIONS.values()])  # (23,57)
+    recipes = torch.tensor([coefficients(CODES[name], names) for name in EXPRESSIONS])  # (23,57)
     started = time.monotonic()
     pairs, test = make_pairs(crowd, embed, options.captions, 1), make_pairs(held_out, embed, 1500, 2)
     for some in (pairs, test):
