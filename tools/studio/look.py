@@ -55,8 +55,11 @@ class Look:
         return Hair(self.hairdo or (BALD, "buzz cut", "short")[self.scalp], self.volume, self.length)
 
 
-def random_look(rng, person):
-    """A look that goes with a `people.Person`: tone by ancestry, greying by age, beards on grown men, hair by `random_hair`."""
+def random_look(rng, person, even=0.0):
+    """A look that goes with a `people.Person`: tone by ancestry, greying by age, beards on grown men, hair by `random_hair`.
+
+    even: chance that every colour, beard, make-up and style is drawn evenly instead, each with its own chance.
+    """
     african, asian = person.ancestry["african"], person.ancestry["asian"]
     tone = np.clip(0.9 + 3.7 * african + 1.2 * asian + rng.normal() * 0.6, 0, 5)
     fair = max(0.0, 1 - tone / 2.5)  # fair people have the rarer eye and hair colours
@@ -75,6 +78,10 @@ def random_look(rng, person):
     make_up = rng.choice(5, p=[0.9, 0.02, 0.04, 0.03, 0.01] if man else [0.55, 0.2, 0.06, 0.07, 0.12])
     style = 0 if rng.random() < 0.72 else int(rng.integers(1, len(STYLES)))
     worn = random_hair(rng, person)
+    if rng.random() < even:
+        eyes, hair, lips, make_up = (rng.integers(len(names)) for names in (EYE_COLOURS, HAIR_COLOURS, LIPS, MAKE_UPS))
+        beard = rng.integers(len(BEARDS)) if man and adult else 0
+        style = int(rng.integers(len(STYLES))) if rng.random() < 0.4 else 0
     return Look(
         tone=float(tone),
         eyes=int(eyes),

@@ -49,26 +49,29 @@ from diffusers import (  # isort: skip  after torchvision_guard
 
 RUN = Path("runs/texture")
 PACK = Path("cliphead_addon/packs/starter")
-SIZE, HINT = 256, 256  # px of textures and of the UV normal maps that guide them
+SIZE = 512  # px of textures and of the UV normal maps that guide them
+SHRINK = 16  # pixels of a texture per place of its latent image
 HEADS = 240  # people whose normal maps are shared by all pairs
-CAPTIONS = 3  # sentences per texture
+CAPTIONS = 6  # sentences per texture
+EVEN = 0.4  # share of looks that are drawn evenly, so that what is rare among people is seen often enough to be learnt
+HELD_OUT = 16  # textures at the end that the VAE is judged by
 CHUNK = 50  # textures painted between two looks at the clock
 UNCONDITIONAL = 0.12  # share of captions dropped, for classifier-free guidance
 LAST_STEP = 0.25  # share of pure-noise steps: these decide the mean colour
 # Words of features that few textures have and many prompts ask for; their textures are drawn so many times more often.
 SOUGHT, SOUGHT_FACTOR = ("beard", "moustache", "mustache", "goatee", "whiskers", "lipstick", "make-up", "clown"), 3.0
 VAE = dict(
-    down_block_types=("DownEncoderBlock2D",) * 4,
-    up_block_types=("UpDecoderBlock2D",) * 4,
-    block_out_channels=(16, 32, 64, 96),
+    down_block_types=("DownEncoderBlock2D",) * 5,
+    up_block_types=("UpDecoderBlock2D",) * 5,
+    block_out_channels=(16, 24, 48, 96, 128),
     layers_per_block=1,
-    latent_channels=8,
+    latent_channels=16,
     norm_num_groups=8,
     sample_size=SIZE,
     mid_block_add_attention=False,
 )
 SHARED = dict(
-    in_channels=8,
+    in_channels=VAE["latent_channels"],
     block_out_channels=(48, 96, 144),
     layers_per_block=1,
     cross_attention_dim=128,
@@ -76,8 +79,8 @@ SHARED = dict(
     norm_num_groups=16,
 )
 UNET = SHARED | dict(
-    sample_size=SIZE // 8,
-    out_channels=8,
+    sample_size=SIZE // SHRINK,
+    out_channels=VAE["latent_channels"],
     down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
     # The sentence as a whole reaches every block beside the time: attention alone learned rare words too slowly.
@@ -87,7 +90,7 @@ UNET = SHARED | dict(
 CONTROLNET = SHARED | dict(
     down_block_types=("DownBlock2D",) * 3,  # it says where, the UNet reads what: no text attention here
     mid_block_type="UNetMidBlock2D",
-    conditioning_embedding_out_channels=(8, 16, 32, 64),
+    conditioning_embedding_out_channels=(8, 16, 32, 48, 64),  # halved between them: from SIZE to SIZE / SHRINK
 )
 # Zero terminal SNR with v-prediction lets the first step choose the mean colour (Lin et al. 2023, arXiv:2305.08891).
 SCHEDULER = dict(
@@ -149,7 +152,7 @@ def paint_chunk(pack, start, count, heads):
         head = int(rng.integers(len(heads)))
         person = population.person(9 * 10**6 + head)
         attributes, expression = heads[head]
-        look = random_look(rng, person)
+        look = random_look(rng, person, EVEN)
         images.append(skin.paint(look, atlas, rng, skin.cavity_from_normals(normals[head], atlas)))
         rows.append(
             {"head": head, "captions": [captions.caption(person, attributes, look, expression, rng) for _ in range(CAPTIONS)]}
@@ -178,12 +181,26 @@ def make_data(pack, pairs, processes):
             print(f"{done * CHUNK} textures, {(time.time() - began) / done / CHUNK:.2f} s each", flush=True)
 
 
+class Pictures:
+    """Albedos (S,S,3) uint8 of chunks, read from disk as they are asked for: all of them would not fit."""
+
+    def __init__(self, chunks):
+        self.chunks = [np.load(chunk.with_suffix(".npy"), mmap_mode="r") for chunk in chunks]
+        self.starts = np.cumsum([0, *map(len, self.chunks)])
+
+    def __len__(self):
+        return int(self.starts[-1])
+
+    def __getitem__(self, i):
+        chunk = int(np.searchsorted(self.starts, i, side="right")) - 1
+        return self.chunks[chunk][i - self.starts[chunk]]
+
+
 def read_pairs():
-    """Albedos (N,S,S,3) uint8, head of each (N,), captions (N of CAPTIONS)."""
+    """Albedos as `Pictures`, head of each (N,), captions (N of CAPTIONS)."""
     chunks = sorted((RUN / "pairs").glob("*.json"))
     rows = [row for chunk in chunks for row in json.loads(chunk.read_text())]
-    images = np.concatenate([np.load(chunk.with_suffix(".npy")) for chunk in chunks])
-    return images, np.array([row["head"] for row in rows]), [row["captions"] for row in rows]
+    return Pictures(chunks), np.array([row["head"] for row in rows]), [row["captions"] for row in rows]
 
 
 def draw_weights(sentences):
@@ -304,17 +321,17 @@ def importance(atlas):
     return weight / weight.mean()
 
 
-def train_vae(pack, minutes, decoder_only=False, batch=8, crop=128):
+def train_vae(pack, minutes, decoder_only=False, batch=4, crop=SIZE // 2, half=False):
     """Reconstruction on crops: its networks are convolutions, so crops teach whole images.
 
-    decoder_only: leaves the encoder as it is, so that stored latents stay valid, and cares most for eyes and lips.
+    decoder_only: leaves the encoder as it is, so that stored latents stay valid. Eyes and lips count most.
     """
     images, _, _ = read_pairs()
     vae = AutoencoderKL(**VAE).to(memory_format=torch.channels_last)
-    held_out = to_tensor(images[-16:])
-    images = images[:-16]
-    places = np.arange(0, SIZE - crop + 1, 16)
-    weights = torch.from_numpy(importance(studio(pack)[2])) if decoder_only else torch.ones(SIZE, SIZE)
+    count = len(images) - HELD_OUT
+    held_out = to_tensor(np.stack([images[count + i] for i in range(HELD_OUT)]))
+    places = np.arange(0, SIZE - crop + 1, SHRINK)
+    weights = torch.from_numpy(importance(studio(pack)[2]))
     if decoder_only:
         averaged("vae", {"vae": vae})
         vae.decoder.requires_grad_(True)
@@ -322,16 +339,17 @@ def train_vae(pack, minutes, decoder_only=False, batch=8, crop=128):
 
     def step(generator):
         rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-        rows = rng.integers(len(images), size=batch)
+        rows = rng.integers(count, size=batch)
         y, x = rng.choice(places, (2, batch))
-        y[::2], x[::2] = SIZE // 8 + y[::2] // 2, SIZE // 8 + x[::2] // 2  # every other crop shows the face
-        crops = np.stack([images[i, r : r + crop, c : c + crop] for i, r, c in zip(rows, y, x, strict=True)])
+        y[::2], x[::2] = crop // 4 + y[::2] // 2, crop // 4 + x[::2] // 2  # every other crop shows the face
+        crops = np.stack([images[i][r : r + crop, c : c + crop] for i, r, c in zip(rows, y, x, strict=True)])
         crops[batch // 2 :] = crops[batch // 2 :, :, ::-1]
         weight = torch.stack([weights[r : r + crop, c : c + crop] for r, c in zip(y, x, strict=True)])
         weight[batch // 2 :] = weight[batch // 2 :].flip(-1)
         wanted = to_tensor(crops).contiguous(memory_format=torch.channels_last)
-        posterior = vae.encode(wanted).latent_dist
-        made = vae.decode(posterior.sample(generator)).sample
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            posterior = vae.encode(wanted).latent_dist
+            made = vae.decode(posterior.sample(generator)).sample.float()
         kl = 0.5 * (posterior.mean**2 + posterior.var - 1 - posterior.logvar).mean()
         return reconstruction_loss(made, wanted, weight[:, None]) + 1e-4 * kl
 
@@ -341,8 +359,9 @@ def train_vae(pack, minutes, decoder_only=False, batch=8, crop=128):
         sheet(torch.cat([held_out[:8], made[:8]]), RUN / "vae.png", 4)
         error = ((made - held_out) / 2).square().mean((0, 1))
         face = weights > weights.mean()
-        note = f", eyes and lips {-10 * torch.log10(error[face].mean()):.1f} dB" if decoder_only else ""
-        return f"held out: {-10 * torch.log10(error.mean()):.1f} dB{note}"
+        return (
+            f"held out: {-10 * torch.log10(error.mean()):.1f} dB, eyes and lips {-10 * torch.log10(error[face].mean()):.1f} dB"
+        )
 
     name, rate = ("decoder", 1e-3) if decoder_only else ("vae", 2e-3)
     Run(name, {"vae": vae}, rate, minutes, average=0.99)(step, report)
@@ -356,13 +375,13 @@ def trained_vae(**settings):
 
 
 @torch.no_grad()
-def make_latents(pack, batch=32):
+def make_latents(pack):
     """Means of all textures, every other one mirrored, their scale, and the captions' features, in half precision."""
     images, heads, sentences = read_pairs()
     vae = trained_vae()
-    images[1::2] = images[1::2, :, ::-1]
-    encoded = [vae.encode(to_tensor(images[i : i + batch])).latent_dist.mean.half() for i in range(0, len(images), batch)]
-    latents = torch.cat(encoded)  # (N,8,h,w)
+    seen = (images[i][:, ::-1] if i % 2 else images[i] for i in range(len(images)))
+    encoded = [vae.encode(to_tensor(image[None])).latent_dist.mean.half() for image in seen]
+    latents = torch.cat(encoded)  # (N,C,h,w)
     text = TextModel.load({"folder": "text"}, pack)
     read = [text.vocabulary.read(sentence)[0] if text.vocabulary else sentence for row in sentences for sentence in row]
     tokens = torch.cat([text.encode_many(read[i : i + 256])[1].half() for i in range(0, len(read), 256)])
@@ -402,7 +421,7 @@ def train_diffusion(pack, minutes, batch=16, half=False):
     nets = networks()
     scheduler = DDIMScheduler(**SCHEDULER)
     last = scheduler.config.num_train_timesteps - 1
-    weight = F.avg_pool2d(torch.from_numpy(importance(studio(pack)[2]))[None, None], SIZE // UNET["sample_size"]).sqrt()
+    weight = F.avg_pool2d(torch.from_numpy(importance(studio(pack)[2]))[None, None], SHRINK).sqrt()
     weight = weight / weight.mean()
 
     def step(generator):
@@ -491,7 +510,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=3000)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--bf16", action="store_true", help="diffusion: half precision where the processor is fast at it")
+    parser.add_argument("--bf16", action="store_true", help="half precision where the processor is fast at it")
     parser.add_argument("--guidance", type=float, default=2.0)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--out", type=Path, default=RUN)
@@ -502,7 +521,7 @@ def main():
         case "data":
             make_data(options.pack, options.pairs, options.processes)
         case "vae" | "decoder":
-            train_vae(options.pack, options.minutes, decoder_only=options.command == "decoder")
+            train_vae(options.pack, options.minutes, decoder_only=options.command == "decoder", half=options.bf16)
         case "latents":
             make_latents(options.pack)
         case "diffusion":
