@@ -123,4 +123,10 @@ def texture(size):
     for cu, cv, du, dv, colour in ((0.42, 0.45, 0.03, 0.02, 40), (0.58, 0.45, 0.03, 0.02, 40), (0.5, 0.25, 0.07, 0.015, 90)):
         albedo[((u - cu) / du) ** 2 + ((v - cv) / dv) ** 2 < 1] = (colour + 60, colour, colour)
     normal = np.full((size, size, 3), 128, np.uint8)
-    return TextureSet(albedo=albedo.astype(np.uint8), normal_uv=normal, coverage=np.ones((size, size), bool))
+    return TextureSet(
+        albedo=albedo.astype(np.uint8),
+        normal_uv=normal,
+        coverage=np.ones((size, size), bool),
+        roughness=np.full((size, size), 90, np.uint8),
+        relief=np.tile(np.linspace(30000, 36000, size).astype(np.uint16), (size, 1)),
+    )

@@ -17,7 +17,7 @@ def add_head(saved, collection, location=(0.0, 0.0, 0.0)):
     """Add a `SavedHead` to a collection, its neck at location (metres), its hair as a child. -> bpy object of the head"""
     name = object_name(saved.recipe["prompt"]["text"])
     mesh = build_mesh(name, saved.unwrapped)
-    mesh.materials.append(skin_material(name, saved.images["albedo"]))
+    mesh.materials.append(skin_material(name, saved.images))
     head = bpy.data.objects.new(name, mesh)
     head[RECIPE] = json.dumps(saved.recipe)
     head.location = location

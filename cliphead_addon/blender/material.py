@@ -1,4 +1,4 @@
-"""Materials on Principled shaders: skin under one image, and hair in one colour with strands in its relief."""
+"""Materials on Principled shaders: skin under its images, and hair in one colour with strands in its relief."""
 
 import bpy
 import numpy as np
@@ -12,6 +12,7 @@ SKIN = {  # Principled inputs by name: their order changes between Blenders
     "Subsurface Radius": (1.0, 0.35, 0.2),  # red light travels furthest in skin
     "Subsurface Scale": 0.004,  # metres
 }
+RELIEF_RANGE = 0.002  # metres between the lowest and the highest that a relief image can show
 
 HAIR = {
     "Roughness": 0.42,
@@ -24,28 +25,48 @@ FALL = 6.0  # waves per metre along a strand
 RELIEF = 0.003  # metres
 
 
-def skin_material(name, image_path):
-    """A material whose base colour is an image, packed into the .blend file. image_path: PNG, sRGB -> bpy material"""
-    image = bpy.data.images.load(str(image_path))
-    image.name = name
-    image.colorspace_settings.name = "sRGB"
-    image.pack()
-    image.filepath_raw = f"//{bpy.path.clean_name(name)}.png"  # where "unpack" would put it, not the worker's folder
+def skin_material(name, images):
+    """A material under images packed into the .blend file.
+
+    images: "albedo", and "roughness" and "relief" where there are any -> path of a PNG. -> bpy material
+    """
     material = new_node_material(name)
     nodes, links = material.node_tree.nodes, material.node_tree.links
     nodes.clear()
-    output = nodes.new("ShaderNodeOutputMaterial")
-    principled = nodes.new("ShaderNodeBsdfPrincipled")
-    texture = nodes.new("ShaderNodeTexImage")
-    output.location, principled.location, texture.location = (300, 0), (0, 0), (-320, 0)
-    texture.image = image
+    output, principled = nodes.new("ShaderNodeOutputMaterial"), nodes.new("ShaderNodeBsdfPrincipled")
+    output.location, principled.location = (300, 0), (0, 0)
     for socket, value in SKIN.items():
         principled.inputs[socket].default_value = value
-    links.new(texture.outputs["Color"], principled.inputs["Base Color"])
     links.new(principled.outputs["BSDF"], output.inputs["Surface"])
-    nodes.active = texture
-    material.diffuse_color = (*_mean_colour(image), 1.0)  # what Solid view shows
+
+    def texture(kind, place, colour_space):
+        node = nodes.new("ShaderNodeTexImage")
+        node.image = _packed(images[kind], name if kind == "albedo" else f"{name} {kind}", colour_space)
+        node.label, node.location = kind, place
+        return node
+
+    albedo = texture("albedo", (-320, 200), "sRGB")
+    links.new(albedo.outputs["Color"], principled.inputs["Base Color"])
+    if "roughness" in images:
+        links.new(texture("roughness", (-320, -100), "Non-Color").outputs["Color"], principled.inputs["Roughness"])
+    if "relief" in images:
+        bump = nodes.new("ShaderNodeBump")
+        bump.location = (-180, -400)
+        bump.inputs["Distance"].default_value = RELIEF_RANGE
+        links.new(texture("relief", (-500, -400), "Non-Color").outputs["Color"], bump.inputs["Height"])
+        links.new(bump.outputs["Normal"], principled.inputs["Normal"])
+    nodes.active = albedo
+    material.diffuse_color = (*_mean_colour(albedo.image), 1.0)  # what Solid view shows
     return material
+
+
+def _packed(path, name, colour_space):
+    image = bpy.data.images.load(str(path))
+    image.name = name
+    image.colorspace_settings.name = colour_space
+    image.pack()
+    image.filepath_raw = f"//{bpy.path.clean_name(name)}.png"  # where "unpack" would put it, not the worker's folder
+    return image
 
 
 def hair_material(name, colour):

@@ -13,13 +13,14 @@ import numpy as np
 from .errors import ClipHeadError
 from .stages import HairMesh, HeadMesh, UnwrappedHead
 
-FORMAT = 1
+FORMAT = 2
 MESH_ARRAYS = {"vertices": "f", "faces": "i", "canonical": "f", "normals": "f", "anchors": "f"}  # name -> dtype kind
 UNWRAP_ARRAYS = {"seam": "i", "boundary": "i", "uv": "f"}
 HAIR_ARRAYS = {"hair_vertices": "f", "hair_faces": "i"}  # only for heads whose hair is a mesh of its own
 KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
 FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
 IMAGES = ("albedo", "normal_uv")
+SURFACE_IMAGES = ("roughness", "relief")  # not every pack makes them
 
 
 class JobFilesError(ClipHeadError):
@@ -33,7 +34,7 @@ class SavedHead:
     """A head read back from its folder."""
 
     unwrapped: UnwrappedHead
-    images: dict  # "albedo" and "normal_uv" -> Path of a PNG
+    images: dict  # IMAGES, and SURFACE_IMAGES where the pack made them -> Path of a PNG
     recipe: dict
     warnings: tuple
     timings: dict
@@ -56,7 +57,8 @@ def save_head(head, folder):
     if mesh.hair is not None:
         np.save(folder / "hair_vertices.npy", mesh.hair.vertices)
         np.save(folder / "hair_faces.npy", mesh.hair.faces)
-    for name in IMAGES:
+    images = [name for name in IMAGES + SURFACE_IMAGES if getattr(head.textures, name) is not None]
+    for name in images:
         # level 1: five times faster than the default, a few per cent larger
         Image.fromarray(getattr(head.textures, name)).save(folder / f"{name}.png", compress_level=1)
     about = {
@@ -65,6 +67,7 @@ def save_head(head, folder):
         "mesh_report": mesh.report,
         "unwrap_report": head.unwrapped.report,
         "displacements": list(mesh.displacements),
+        "images": images,
         "hair_colour": None if mesh.hair is None else list(head.textures.hair_colour),
         "warnings": list(head.warnings),
         "timings": head.timings,
@@ -91,7 +94,7 @@ def load_head(folder):
     )
     return SavedHead(
         unwrapped=UnwrappedHead(mesh, **{name: arrays[name] for name in UNWRAP_ARRAYS}, report=about["unwrap_report"]),
-        images={name: folder / f"{name}.png" for name in IMAGES},
+        images={name: folder / f"{name}.png" for name in about["images"]},
         recipe=about["recipe"],
         warnings=tuple(about["warnings"]),
         timings=about["timings"],
@@ -169,7 +172,9 @@ def _check(folder, about, arrays):
             refuse(f"{name} points outside the {counts[name]} vertices")
     if not F or not len(arrays["boundary"]):
         refuse("it has no faces or no neck boundary")
-    for name in IMAGES:
+    if not set(IMAGES) <= set(about["images"]) <= set(IMAGES + SURFACE_IMAGES):
+        refuse(f"its images are {about['images']}")
+    for name in about["images"]:
         if not (folder / f"{name}.png").is_file():
             refuse(f"{name}.png is missing")
 

@@ -52,7 +52,7 @@ def generate(prompt, models, settings, progress=None):
         if settings.topology == "quads":
             unwrapped = with_quads(unwrapped, code, models, settings, warnings)
     with stage("Painting the texture") as report:
-        albedo = models.texture.paint(
+        painting = models.texture.paint(
             words.tokens,
             avoid.tokens,
             normal_uv,
@@ -67,15 +67,16 @@ def generate(prompt, models, settings, progress=None):
     colour = None
     if mesh.hair is not None:
         covered = models.head.under_hair(code, unwrapped.mesh.canonical)
-        parts = raster.part_map(models.quads, len(albedo)) if models.quads else None
-        colour = hair_colour(prompt.text, albedo, unwrapped, covered, parts)
+        parts = raster.part_map(models.quads, settings.texture_size) if models.quads else None
+        colour = hair_colour(prompt.text, painting.albedo, unwrapped, covered, parts)
     recipe = {
         "program": VERSION,
         "pack": {"name": models.pack.name, "version": models.pack.version},
         "prompt": asdict(prompt),
         "settings": asdict(settings),
     }
-    return Head(unwrapped, TextureSet(albedo, normal_uv, coverage, colour), recipe, tuple(warnings), timings)
+    textures = TextureSet(painting.albedo, normal_uv, coverage, colour, painting.roughness, painting.relief)
+    return Head(unwrapped, textures, recipe, tuple(warnings), timings)
 
 
 def head_code(prompt, embedding, models, warnings):

@@ -67,6 +67,8 @@ class TextureSet:
     normal_uv: np.ndarray  # (r,r,3) uint8, NPHM-frame normal mapped from [-1,1] to [0,255], (128,128,128) outside
     coverage: np.ndarray  # (R,R) bool, texels inside the island
     hair_colour: tuple | None = None  # (r, g, b) 0..255 sRGB, for hair that is a mesh of its own
+    roughness: np.ndarray | None = None  # (R,R) uint8, 0 to 1; None: the pack's texture part makes none
+    relief: np.ndarray | None = None  # (R,R) uint16, -1 to 1 mm outward
 
 
 @dataclass(frozen=True)

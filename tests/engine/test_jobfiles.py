@@ -1,6 +1,7 @@
 """A head goes through its folder unchanged, and a damaged folder is refused."""
 
 import json
+from dataclasses import replace
 
 import fake_engine
 import numpy as np
@@ -57,11 +58,17 @@ def test_hair_comes_back_as_it_went(tmp_path):
 def test_images_are_lossless(head, folder):
     from PIL import Image
 
-    with Image.open(load_head(folder).images["albedo"]) as image:
-        np.testing.assert_array_equal(np.asarray(image), head.textures.albedo)
+    for name, path in load_head(folder).images.items():
+        with Image.open(path) as image:
+            np.testing.assert_array_equal(np.asarray(image), getattr(head.textures, name))
 
 
-@pytest.mark.parametrize("name", ["head.json", "faces.npy", "albedo.png", "displacements.npy"])
+def test_a_pack_that_makes_no_relief_leaves_it_out(head, tmp_path):
+    save_head(replace(head, textures=replace(head.textures, relief=None)), tmp_path)
+    assert set(load_head(tmp_path).images) == {"albedo", "normal_uv", "roughness"}
+
+
+@pytest.mark.parametrize("name", ["head.json", "relief.png", "faces.npy", "albedo.png", "displacements.npy"])
 def test_a_missing_file_is_refused(folder, name):
     (folder / name).unlink()
     with pytest.raises(JobFilesError, match="Generate it again"):

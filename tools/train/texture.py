@@ -490,8 +490,8 @@ def samples(pack, out, guidance, steps):
     images, began = [], time.time()
     for i, sentence in enumerate(SAMPLES):
         tokens = text.encode(sentence).tokens
-        image = model.paint(tokens, empty, normals[i], atlas.coverage, seed=i, steps=steps, guidance=guidance, size=SIZE)
-        images.append(image)
+        made = model.paint(tokens, empty, normals[i], atlas.coverage, seed=i, steps=steps, guidance=guidance, size=SIZE)
+        images.append(made.albedo)
     print(f"{(time.time() - began) / len(images):.2f} s each")
     out.mkdir(parents=True, exist_ok=True)
     sheet(to_tensor(np.stack(images)), out / "samples.png", 4)

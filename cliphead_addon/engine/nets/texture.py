@@ -1,6 +1,7 @@
 """Colours for an unwrapped head: diffusers' ControlNet pipeline conditioned on a UV normal map, then seam equalisation."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,14 @@ logging.disable_progress_bar()  # the worker's output belongs to its protocol
 
 PADDING = 8  # px past the island, at the final size
 SEAM_BAND = 0.06  # of the image's side: how far from the cut a difference in colour is spread
+
+
+class Painting(NamedTuple):
+    """What the texture part makes; row 0 at the top. An upscaler that knows colours alone leaves the rest out."""
+
+    albedo: np.ndarray  # (R,R,3) uint8 sRGB
+    roughness: np.ndarray | None  # (R,R) uint8, 0 to 1
+    relief: np.ndarray | None  # (R,R) uint16, -1 to 1 mm outward
 
 
 class TextureModel:
@@ -72,7 +81,7 @@ class TextureModel:
         size=512,
         progress=None,
     ):
-        """Paint an albedo: -> (size,size,3) uint8 sRGB, padded past the island, both sides of the cut alike.
+        """Paint a head: -> Painting of side `size`, padded past the island, both sides of the cut alike.
 
         tokens, negative_tokens: (T,D) float32 text features. normal_uv: (r,r,3) uint8. coverage: (size,size) bool.
         seam: (P,2,2) UV points facing each other across the cut (`seam_pairs`), or None.
@@ -97,18 +106,25 @@ class TextureModel:
             callback_on_step_end=after_step,
             output_type="np",
         ).images[0]  # (r,r,3) in [0,1]
-        if self.upscaler and len(image) < size:
+        if self.upscaler:
             image = self.upscaler.enlarge(image, size, progress)
         image = resize(image, size)
         if seam is not None and len(seam):
             image = equalise_seam(raster.pad(image, coverage, PADDING), seam)
         image = raster.pad(image, coverage, PADDING)
         report("texture", 1.0)
-        return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+        image = np.clip(image, 0, 1)
+        roughness, relief = np.moveaxis(image[..., 3:], -1, 0) if image.shape[-1] == 5 else (None, None)
+        return Painting(_whole(image[..., :3], np.uint8), _whole(roughness, np.uint8), _whole(relief, np.uint16))
 
     def _hint(self, normal_uv):
         size = self.native_size
         return torch.from_numpy(resize(normal_uv.astype(np.float32) / 255, size)).permute(2, 0, 1)[None]
+
+
+def _whole(image, kind):
+    """[0,1] -> the whole range of an integer type; None stays None."""
+    return None if image is None else np.rint(image * np.iinfo(kind).max).astype(kind)
 
 
 def resize(image, size):
@@ -149,7 +165,7 @@ def seam_pairs(faces, uv, seam, samples=4):
 
 
 def equalise_seam(image, pairs, band=SEAM_BAND):
-    """Make both sides of the cut meet at their mean colour: (R,R,3) float32 -> (R,R,3) float32.
+    """Make both sides of the cut meet at their mean colour: (R,R,C) float32 -> (R,R,C) float32.
 
     The slowly varying part of the difference is spread over `band` (a fraction of the side), the rest over three pixels,
     so that correcting grain leaves no streaks. pairs: (P,2,2) UV, from `seam_pairs`.
@@ -167,7 +183,7 @@ def equalise_seam(image, pairs, band=SEAM_BAND):
     weight = np.where(np.isfinite(distance), 1 / (distance + 0.05) ** 2, 0)
     weight /= weight.sum(1, keepdims=True)
     neighbours = cKDTree(pixels[:, 0]).query(pixels[:, 0], k=min(24, len(pixels)))[1].reshape(len(pixels), -1)
-    flat = image.reshape(-1, 3)
+    flat = image.reshape(-1, image.shape[-1])
     passes = [(band * size, True), (3.0, False), (3.0, False), (2.0, False)]
     for reach, smooth in passes:
         half = (_sample(image, pixels[:, 1]) - _sample(image, pixels[:, 0])) / 2
@@ -181,7 +197,7 @@ def equalise_seam(image, pairs, band=SEAM_BAND):
 
 
 def _sample(image, pixels):
-    """Bilinear lookup at (P,2) column and row, texel centres at whole numbers -> (P,3)."""
+    """Bilinear lookup at (P,2) column and row, texel centres at whole numbers -> (P,C)."""
     size = len(image)
     pixels = np.clip(pixels, 0, size - 1)
     low = np.minimum(np.floor(pixels).astype(int), size - 2)

@@ -1,4 +1,7 @@
-"""Super-resolution by a compact network in the form of Real-ESRGAN's `SRVGGNetCompact` (Wang et al. 2021, arXiv:2107.10833)."""
+"""Super-resolution by a compact network in the form of Real-ESRGAN's `SRVGGNetCompact` (Wang et al. 2021, arXiv:2107.10833).
+
+The published networks make colours of colours. Ours adds two channels, roughness and relief, by what it recognises in them.
+"""
 
 from pathlib import Path
 
@@ -10,25 +13,30 @@ from torch import nn
 from ..errors import PackError
 
 TILE = 512  # px of input processed at once: bounds the memory of large images
+COLOURS = 3
 
 
 class CompactUpscaler(nn.Module):
-    """Convolutions with PReLU at the input's resolution, then one pixel shuffle; predicts what nearest neighbour lacks."""
+    """Convolutions with PReLU at the input's resolution, then one pixel shuffle; predicts what nearest neighbour lacks.
 
-    def __init__(self, features=64, convolutions=32, factor=4):
+    outputs: 3 for colours alone, 5 with roughness and relief (0.5 is level), which are predicted as they are.
+    """
+
+    def __init__(self, features=64, convolutions=32, factor=4, outputs=COLOURS):
         super().__init__()
-        self.factor = factor
-        layers = [nn.Conv2d(3, features, 3, padding=1), nn.PReLU(features)]
+        self.factor, self.outputs = factor, outputs
+        layers = [nn.Conv2d(COLOURS, features, 3, padding=1), nn.PReLU(features)]
         for _ in range(convolutions):
             layers += [nn.Conv2d(features, features, 3, padding=1), nn.PReLU(features)]
-        self.body = nn.ModuleList([*layers, nn.Conv2d(features, 3 * factor**2, 3, padding=1)])
+        self.body = nn.ModuleList([*layers, nn.Conv2d(features, outputs * factor**2, 3, padding=1)])
 
     def forward(self, image):
-        """(B,3,H,W) in [0,1] -> (B,3,factor*H,factor*W)"""
+        """(B,3,H,W) in [0,1] -> (B,outputs,factor*H,factor*W)"""
         x = image
         for layer in self.body:
             x = layer(x)
-        return nn.functional.pixel_shuffle(x, self.factor) + nn.functional.interpolate(image, scale_factor=self.factor)
+        base = nn.functional.interpolate(image, scale_factor=self.factor)
+        return nn.functional.pixel_shuffle(x, self.factor) + nn.functional.pad(base, (0, 0, 0, 0, 0, self.outputs - COLOURS))
 
 
 class Upscaler:
@@ -49,8 +57,7 @@ class Upscaler:
             state = state.get("params_ema", state.get("params", state))
             state = {name: tensor.float() for name, tensor in state.items()}
             last = max(int(name.split(".")[1]) for name in state)
-            factor = round((len(state[f"body.{last}.bias"]) / 3) ** 0.5)
-            network = CompactUpscaler(len(state["body.0.bias"]), last // 2 - 1, factor)
+            network = CompactUpscaler(len(state["body.0.bias"]), last // 2 - 1, *_form(len(state[f"body.{last}.bias"])))
             network.load_state_dict(state)
         except Exception as error:
             raise PackError(
@@ -61,10 +68,13 @@ class Upscaler:
 
     @torch.no_grad()
     def enlarge(self, image, size, progress=None):
-        """(R,R,3) float32 in [0,1] -> (size,size,3) float32 in [0,1]; returned as it is when already large enough."""
+        """(R,R,3) float32 in [0,1] -> (size,size,outputs) float32 in [0,1].
+
+        Colours that are large enough are returned as they are by a network that makes nothing else.
+        """
         x = torch.from_numpy(np.ascontiguousarray(image, np.float32)).permute(2, 0, 1)[None]
-        while x.shape[-1] < size:
-            x = self._once(x, progress).clamp(0, 1)
+        while x.shape[-1] < size or x.shape[1] < self.network.outputs:
+            x = self._once(x[:, :COLOURS], progress).clamp(0, 1)
         if x.shape[-1] != size:
             x = nn.functional.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
         return x[0].permute(1, 2, 0).numpy()
@@ -73,7 +83,7 @@ class Upscaler:
         halo = len(self.network.body) // 2 + 1  # one pixel for every 3x3 convolution
         height, width = x.shape[-2:]
         scale = self.network.factor
-        out = torch.empty(1, 3, height * scale, width * scale)
+        out = torch.empty(1, self.network.outputs, height * scale, width * scale)
         corners = [(row, column) for row in range(0, height, TILE) for column in range(0, width, TILE)]
         for done, (row, column) in enumerate(corners):
             top, left = max(row - halo, 0), max(column - halo, 0)
@@ -84,3 +94,12 @@ class Upscaler:
             if progress:
                 progress("super-resolution", (done + 1) / len(corners))
         return out
+
+
+def _form(channels):
+    """What the last layer's channels mean: factor and outputs, of networks that make colours or all five."""
+    for outputs in (COLOURS, COLOURS + 2):
+        factor = round((channels / outputs) ** 0.5)
+        if outputs * factor**2 == channels:
+            return factor, outputs
+    raise ValueError(f"{channels} channels in the last layer")

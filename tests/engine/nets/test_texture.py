@@ -54,7 +54,7 @@ def model(folder):
 def paint(model, size=SIZE, **choices):
     coverage = np.zeros((size, size), bool)
     coverage[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4] = True
-    return model.paint(TOKENS, EMPTY, NORMALS, coverage, size=size, **{"steps": 2} | choices)
+    return model.paint(TOKENS, EMPTY, NORMALS, coverage, size=size, **{"steps": 2} | choices).albedo
 
 
 def test_paints_the_wanted_size_and_pads_the_island(model):
@@ -73,6 +73,18 @@ def test_the_upscaler_brings_larger_sizes(model):
     np.testing.assert_array_equal(middle, middle[::4, ::4].repeat(4, 0).repeat(4, 1))
 
 
+def test_an_upscaler_that_knows_more_gives_roughness_and_relief(model):
+    network = CompactUpscaler(4, 1, 2, outputs=5)
+    torch.nn.init.zeros_(network.body[-1].weight)
+    torch.nn.init.constant_(network.body[-1].bias, 0.5)
+    made = TextureModel(model.pipeline, Upscaler(network)).paint(
+        TOKENS, EMPTY, NORMALS, np.ones((SIZE, SIZE), bool), size=SIZE, steps=1
+    )
+    assert made.roughness.dtype == np.uint8 and made.relief.dtype == np.uint16
+    assert set(made.roughness.ravel()) == {128} and set(made.relief.ravel()) == {32768}
+    assert model.paint(TOKENS, EMPTY, NORMALS, whole, size=SIZE, steps=1).relief is None
+
+
 def test_a_seed_gives_one_texture_and_another_seed_another(model):
     np.testing.assert_array_equal(paint(model, seed=5), paint(model, seed=5))
     assert (paint(model, seed=5) != paint(model, seed=6)).any()
@@ -82,7 +94,7 @@ def test_words_guide_and_guidance_of_one_ignores_the_negative(model):
     coverage = np.ones((SIZE, SIZE), bool)
 
     def once(negative, guidance):
-        return model.paint(TOKENS, negative, NORMALS, coverage, size=SIZE, steps=2, guidance=guidance)
+        return model.paint(TOKENS, negative, NORMALS, coverage, size=SIZE, steps=2, guidance=guidance).albedo
 
     np.testing.assert_array_equal(once(EMPTY, 1.0), once(-EMPTY, 1.0))
     assert (once(EMPTY, 4.0) != once(-EMPTY, 4.0)).any()

@@ -41,6 +41,16 @@ def test_a_network_that_adds_nothing_repeats_pixels_at_any_size():
     np.testing.assert_array_equal(nearest_neighbour(2).enlarge(image, 8), image)
 
 
+def test_a_network_with_more_outputs_says_what_it_sees_even_where_nothing_grows(tmp_path):
+    torch.manual_seed(0)
+    torch.save(CompactUpscaler(4, 1, 2, outputs=5).state_dict(), tmp_path / "five.pth")
+    upscaler = Upscaler.load(tmp_path / "five.pth")
+    assert (upscaler.network.factor, upscaler.network.outputs) == (2, 5)
+    image = np.random.default_rng(3).random((16, 16, 3), np.float32)
+    assert upscaler.enlarge(image, 16).shape == (16, 16, 5)
+    assert upscaler.enlarge(image, 64).shape == (64, 64, 5)
+
+
 def test_tiles_join_without_a_trace():
     torch.manual_seed(0)
     upscaler = Upscaler(CompactUpscaler(4, 2, 2))
