@@ -220,6 +220,7 @@ class Run:
         parameters = [p for module in modules.values() for p in module.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
         self.average = average
+        self.share = 0.0  # of the minutes that are over
         self.steps = 0
         if self.path.is_file():
             state = torch.load(self.path, weights_only=True)
@@ -237,6 +238,7 @@ class Run:
         generator = torch.Generator().manual_seed(self.steps)
         shown, since = 0.0, 0
         while (share := (time.time() - began) / (60 * self.minutes)) < 1:
+            self.share = share
             warm = min(1.0, (self.steps + 1) / 50)
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate * warm * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-6

@@ -1,77 +1,119 @@
-"""Trains the starter pack's upscaler: x2, from what the VAE makes at 256 px to what the painter paints at 512 px.
+"""Trains the starter pack's upscaler: x2, from what the VAE makes at 512 px to what the painter paints at 1024 px.
 
-$ python -m tools.train.upscale data --pictures 120       paints at 512 px and passes their halves through the trained VAE
-$ python -m tools.train.upscale train --minutes 4         resumes where it stopped
+$ python -m tools.train.upscale data --pictures 160       paints at 1024 px and passes their halves through the trained VAE
+$ python -m tools.train.upscale train --minutes 30        resumes where it stopped
 $ python -m tools.train.upscale export                    writes the pack's upscaler.safetensors
+
+Besides colours the network learns the painter's roughness and relief. A small critic that sees patches of all five channels
+makes it draw pores and hairs instead of their mean (Ledig et al. 2017, arXiv:1609.04802; it is thrown away after training).
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
+from torch import nn
 from torch.nn import functional as F
 
 from cliphead_addon.engine.geometry.unwrap import UVLayout
-from cliphead_addon.engine.nets.upscale import CompactUpscaler
+from cliphead_addon.engine.nets.upscale import COLOURS, CompactUpscaler
 from cliphead_addon.engine.packs import set_part
 from tools.studio import skin
 from tools.studio.atlas import studio_atlas
 from tools.studio.look import random_look
 from tools.studio.people import Population
-from tools.train.texture import PACK, VAE, Run, averaged, detail_loss, to_tensor
-
-from diffusers import AutoencoderKL  # isort: skip  after tools.train.texture, which makes it importable
+from tools.train.texture import EVEN, PACK, SIZE, Run, averaged, detail_loss, to_tensor, trained_vae
 
 FOLDER = Path("runs/upscale")
-LARGE = 512  # px
-NETWORK = dict(features=24, convolutions=6, factor=2)
+NETWORK = dict(features=32, convolutions=6, factor=2, outputs=5)
+LARGE = SIZE * NETWORK["factor"]  # px
+MARGIN = LARGE // 8  # px at the sides that show the back of the head: fewer crops come from there
+CRITIC = 0.02  # weight of the critic's opinion, against the mean absolute error
+ALONE = 0.25  # share of the training before the critic speaks
 
 
 @torch.no_grad()
 def make_data(pack, pictures):
-    """Pairs of a painted texture and what the VAE makes of its half-size copy: (N,512,512,3) and (N,256,256,3) uint8."""
+    """One .npz a picture: what the painter paints (LARGE,LARGE,5) uint8, and the VAE's copy of its half (SIZE,SIZE,3) uint8."""
     population = Population()
     layout = UVLayout.from_arrays(load_file(pack / "layout.safetensors"))
     atlas = studio_atlas(population, layout, LARGE)
-    vae = AutoencoderKL(**VAE)
-    averaged("vae", {"vae": vae})
-    large, small = [], []
+    vae = trained_vae()
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for i in range(pictures):
+        path = FOLDER / f"{i:05}.npz"
+        if path.is_file():
+            continue
         rng = np.random.default_rng([i, 73])
         person = population.person(7 * 10**6 + i)
-        large.append(skin.paint(random_look(rng, person), atlas, rng))
-        half = F.interpolate(to_tensor(large[-1][None]), scale_factor=0.5, mode="area")
+        painted = skin.paint_maps(random_look(rng, person, EVEN), atlas, rng)
+        rest = np.stack([painted.roughness, painted.relief / 2 + 0.5], axis=-1)
+        large = np.concatenate([painted.albedo, np.rint(rest * 255).astype(np.uint8)], axis=-1)
+        half = F.interpolate(to_tensor(painted.albedo[None]), scale_factor=0.5, mode="area")
         made = vae.decode(vae.encode(half).latent_dist.mean).sample.clamp(-1, 1)
-        small.append(((made[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy())
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    np.savez(FOLDER / "pairs.npz", large=np.stack(large), small=np.stack(small))
+        small = ((made[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(file, large=large, small=small)
+        os.replace(part, path)
 
 
-def train(minutes, batch=16, crop=64):
-    """L1 with edges and grain, so that fine structure is drawn rather than averaged."""
-    with np.load(FOLDER / "pairs.npz") as file:
-        large, small = file["large"], file["small"]
+class Critic(nn.Sequential):
+    """Patches of five channels (B,5,H,W) -> how much each looks painted (B,1,H/8,W/8)."""
+
+    def __init__(self, width=24):
+        layers, before = [], NETWORK["outputs"]
+        for after in (width, 2 * width, 4 * width):
+            layers += [nn.utils.spectral_norm(nn.Conv2d(before, after, 4, 2, 1)), nn.LeakyReLU(0.2)]
+            before = after
+        super().__init__(*layers, nn.utils.spectral_norm(nn.Conv2d(before, 1, 3, padding=1)))
+
+
+def train(minutes, batch=8, crop=64):
+    """Mean absolute error with edges and grain, then a critic's opinion as well."""
+    stored = [np.load(path) for path in sorted(FOLDER.glob("*.npz"))]
+    pictures = [(file["large"], file["small"]) for file in stored]
     network = CompactUpscaler(**NETWORK).to(memory_format=torch.channels_last)
-    torch.nn.init.zeros_(network.body[-1].weight)  # starts as nearest neighbour
-    torch.nn.init.zeros_(network.body[-1].bias)
+    nn.init.zeros_(network.body[-1].weight)  # starts as nearest neighbour on a smooth, half rough surface
+    nn.init.zeros_(network.body[-1].bias)
+    with torch.no_grad():
+        network.body[-1].bias.view(NETWORK["outputs"], -1)[COLOURS:] = 0.5
+    critic = Critic().to(memory_format=torch.channels_last)
+    judge = torch.optim.Adam(critic.parameters(), 4e-4, betas=(0.5, 0.9))
+    run = Run("upscaler", {"network": network}, 1e-3, minutes, average=0.995, folder=FOLDER)
+    scale = NETWORK["factor"]
+    low = MARGIN // scale
+
+    def crops(generator):
+        rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+        some = [pictures[i] for i in rng.integers(len(pictures), size=batch)]
+        places = rng.integers(low, SIZE - low - crop + 1, (batch, 2))
+        small = [small[y : y + crop, x : x + crop] for (_, small), (y, x) in zip(some, places, strict=True)]
+        large = [
+            large[scale * y : scale * (y + crop), scale * x : scale * (x + crop)]
+            for (large, _), (y, x) in zip(some, places, strict=True)
+        ]
+        return ((to_tensor(np.stack(images)) + 1) / 2 for images in (small, large))
 
     def step(generator):
-        rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-        rows = rng.integers(len(small), size=batch)
-        y, x = rng.integers(0, small.shape[1] - crop + 1, (2, batch))
-        inputs = np.stack([small[i, r : r + crop, c : c + crop] for i, r, c in zip(rows, y, x, strict=True)])
-        scale = NETWORK["factor"]
-        wanted = [
-            large[i, scale * r : scale * (r + crop), scale * c : scale * (c + crop)] for i, r, c in zip(rows, y, x, strict=True)
-        ]
-        inputs, wanted = ((to_tensor(images) + 1) / 2 for images in (inputs, np.stack(wanted)))
+        inputs, wanted = crops(generator)
         made = network(inputs.contiguous(memory_format=torch.channels_last))
-        return F.l1_loss(made, wanted) + 0.5 * detail_loss(made, wanted)
+        loss = F.l1_loss(made, wanted) + 0.5 * detail_loss(made, wanted)
+        if run.share < ALONE:
+            return loss
+        judge.zero_grad()
+        (F.relu(1 - critic(wanted)).mean() + F.relu(1 + critic(made.detach())).mean()).backward()
+        judge.step()
+        critic.requires_grad_(False)
+        loss = loss - CRITIC * critic(made).mean()
+        critic.requires_grad_(True)
+        return loss
 
-    Run("upscaler", {"network": network}, 2e-3, minutes, average=0.99, folder=FOLDER)(step)
+    run(step)
 
 
 def export(pack):
@@ -87,8 +129,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("data", "train", "export"))
     parser.add_argument("--pack", type=Path, default=PACK)
-    parser.add_argument("--pictures", type=int, default=120)
-    parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--pictures", type=int, default=160)
+    parser.add_argument("--minutes", type=float, default=30.0)
     options = parser.parse_args()
     match options.command:
         case "data":

@@ -77,9 +77,8 @@ def test_an_upscaler_that_knows_more_gives_roughness_and_relief(model):
     network = CompactUpscaler(4, 1, 2, outputs=5)
     torch.nn.init.zeros_(network.body[-1].weight)
     torch.nn.init.constant_(network.body[-1].bias, 0.5)
-    made = TextureModel(model.pipeline, Upscaler(network)).paint(
-        TOKENS, EMPTY, NORMALS, np.ones((SIZE, SIZE), bool), size=SIZE, steps=1
-    )
+    whole = np.ones((SIZE, SIZE), bool)
+    made = TextureModel(model.pipeline, Upscaler(network)).paint(TOKENS, EMPTY, NORMALS, whole, size=SIZE, steps=1)
     assert made.roughness.dtype == np.uint8 and made.relief.dtype == np.uint16
     assert set(made.roughness.ravel()) == {128} and set(made.relief.ravel()) == {32768}
     assert model.paint(TOKENS, EMPTY, NORMALS, whole, size=SIZE, steps=1).relief is None
