@@ -20,6 +20,7 @@ HAIR_ARRAYS = {"hair_vertices": "f", "hair_faces": "i"}  # only for heads whose 
 KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
 FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
 IMAGES = ("albedo", "normal_uv")
+THUMBNAIL = "thumbnail.png"
 
 
 class JobFilesError(ClipHeadError):
@@ -39,10 +40,17 @@ class SavedHead:
     timings: dict
     hair_colour: tuple | None = None  # (r, g, b) 0..255 sRGB
 
+    @property
+    def folder(self):
+        """Where it was read from."""
+        return self.images["albedo"].parent
+
 
 def save_head(head, folder):
     """Write a `Head` into a folder, which is made if needed; head.json comes last, so its presence means all is there."""
-    from PIL import Image  # the worker has Pillow, Blender may not
+    from PIL import Image  # the worker has Pillow and scipy, Blender may not
+
+    from .geometry.thumbnail import thumbnail
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,6 +67,8 @@ def save_head(head, folder):
     for name in IMAGES:
         # level 1: five times faster than the default, a few per cent larger
         Image.fromarray(getattr(head.textures, name)).save(folder / f"{name}.png", compress_level=1)
+    picture = thumbnail(head.unwrapped, head.textures.albedo, mesh.hair, head.textures.hair_colour)
+    Image.fromarray(picture).save(folder / THUMBNAIL)
     about = {
         "format": FORMAT,
         "recipe": head.recipe,
@@ -79,7 +89,7 @@ def load_head(folder):
         about = json.loads((folder / "head.json").read_text(encoding="utf-8"))
         names = [*MESH_ARRAYS, *UNWRAP_ARRAYS, "displacements", *(HAIR_ARRAYS if about.get("hair_colour") else ())]
         arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in names}
-    except (OSError, ValueError) as error:
+    except (EOFError, OSError, ValueError) as error:
         raise JobFilesError(f"The head in {folder} cannot be read: {error}. Generate it again.") from error
     _check(folder, about, arrays)
     moves = arrays.pop("displacements")
@@ -130,7 +140,7 @@ def load_unwrapped(folder):
 def _arrays(folder, names):
     try:
         return {name: np.load(Path(folder) / f"{name}.npy", allow_pickle=False) for name in names}
-    except (OSError, ValueError) as error:
+    except (EOFError, OSError, ValueError) as error:
         raise JobFilesError(f"The mesh in {folder} cannot be read: {error}. Try again.") from error
 
 
