@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import cli, operators, panels, preferences, properties, session
+from . import cli, operators, panels, preferences, progress, properties, report, session
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -11,6 +11,7 @@ CLASSES = (
     operators.CLIPHEAD_OT_cancel,
     operators.CLIPHEAD_OT_apply_result,
     operators.CLIPHEAD_OT_unwrap_as_head,
+    report.CLIPHEAD_OT_copy_report,
     panels.CLIPHEAD_PT_main,
     panels.CLIPHEAD_PT_quality,
     panels.CLIPHEAD_PT_head,
@@ -32,6 +33,7 @@ def register():
 def unregister():
     bpy.utils.unregister_cli_command(_command)
     session.unregister()
+    progress.unregister()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead
     _unregister_classes()

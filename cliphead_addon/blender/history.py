@@ -64,10 +64,7 @@ def save(saved):
         draft.rename(place)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
-        raise StorageError(
-            f"The head could not be kept in the history at {home}: {error.strerror or error}. Free some space, or choose "
-            "another data folder in the preferences."
-        ) from error
+        raise StorageError.of(error, home) from error
     for entry in entries()[preferences.history_size() :]:
         remove(entry)
     return place

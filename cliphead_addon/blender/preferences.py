@@ -34,6 +34,13 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         min=0,
         max=10000,
     )
+    idle_minutes: bpy.props.IntProperty(
+        name="Free Memory After",
+        description="Minutes without a head after which the engine is stopped and its memory freed; 0 keeps it",
+        default=15,
+        min=0,
+        max=1440,
+    )
 
     def draw(self, _context):
         column = self.layout.column()
@@ -42,6 +49,7 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         column.prop(self, "pack")
         column.prop(self, "data")
         column.prop(self, "history_size")
+        column.prop(self, "idle_minutes")
         column.separator()
         column.label(text=f"Python in use: {python()}", icon="CONSOLE")
         column.label(text=f"Log: {log_file()}", icon="TEXT")
@@ -68,6 +76,11 @@ def pack_folder():
 def history_size():
     """How many finished heads are kept."""
     return _chosen("history_size", 100)
+
+
+def idle_seconds():
+    """How long a worker without work is kept, or None for ever."""
+    return 60.0 * _chosen("idle_minutes", 15) or None
 
 
 def data_folder():

@@ -1,7 +1,7 @@
 """Messages between Blender and the worker: four bytes of length, big endian, then one JSON object in UTF-8.
 
-Every message has a "type". Blender sends generate, unwrap, cancel, ping and shutdown; the worker sends hello, progress, result,
-error and pong. Messages about a job carry its "id". Arrays never travel here but as files (`jobfiles`).
+Every message has a "type". Blender sends generate, unwrap, cancel, ping and shutdown; the worker sends hello, progress,
+preview, result, error and pong. Messages about a job carry its "id". Arrays never travel here but as files (`jobfiles`).
 """
 
 import json
@@ -9,7 +9,7 @@ import struct
 
 from .errors import ClipHeadError
 
-VERSION = 1
+VERSION = 2
 LIMIT = 1 << 20  # bytes of one message; a prompt of 2,000 words is about 20,000
 HEADER = struct.Struct(">I")
 

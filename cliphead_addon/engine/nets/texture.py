@@ -1,5 +1,8 @@
 """Colours for an unwrapped head: diffusers' ControlNet pipeline conditioned on a UV normal map, then seam equalisation."""
 
+import functools
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from diffusers.utils import logging  # isort: skip
 logging.disable_progress_bar()  # the worker's output belongs to its protocol
 
 PADDING = 8  # px past the island, at the final size
+PREVIEW_SHARE = 0.25  # of the painting's time that previews may take
 SEAM_BAND = 0.06  # of the image's side: how far from the cut a difference in colour is spread
 
 
@@ -71,32 +75,39 @@ class TextureModel:
         guidance=2.0,
         size=512,
         progress=None,
+        preview=None,
     ):
         """Paint an albedo: -> (size,size,3) uint8 sRGB, padded past the island, both sides of the cut alike.
 
         tokens, negative_tokens: (T,D) float32 text features. normal_uv: (r,r,3) uint8. coverage: (size,size) bool.
         seam: (P,2,2) UV points facing each other across the cut (`seam_pairs`), or None.
         guidance: classifier-free guidance scale, 1 = off. progress: called as (stage, fraction); what it raises ends the work.
+        preview: called with what the image is going to be, (r,r,3) uint8, as often as costs little.
         """
         if np.shape(tokens) != np.shape(negative_tokens):
             raise ValueError(f"Prompt features {np.shape(tokens)} and negative features {np.shape(negative_tokens)} differ.")
         report = progress or (lambda stage, fraction: None)
 
+        show = _Sparingly(lambda latents: preview(self._decode(latents)))
+
         def after_step(pipeline, step, timestep, state):
             report("texture", 0.9 * (step + 1) / pipeline.num_timesteps)
+            if preview is not None and guesses and step + 1 < pipeline.num_timesteps:
+                show(guesses[-1])
             return state
 
         report("texture", 0.0)
-        image = self.pipeline(
-            prompt_embeds=torch.tensor(np.asarray(tokens, np.float32))[None].to(self.pipeline.device),
-            negative_prompt_embeds=torch.tensor(np.asarray(negative_tokens, np.float32))[None].to(self.pipeline.device),
-            image=self._hint(normal_uv),
-            num_inference_steps=steps,
-            guidance_scale=float(guidance),
-            generator=torch.Generator("cpu").manual_seed(seed),
-            callback_on_step_end=after_step,
-            output_type="np",
-        ).images[0]  # (r,r,3) in [0,1]
+        with _guesses(self.pipeline.scheduler) as guesses:
+            image = self.pipeline(
+                prompt_embeds=torch.tensor(np.asarray(tokens, np.float32))[None].to(self.pipeline.device),
+                negative_prompt_embeds=torch.tensor(np.asarray(negative_tokens, np.float32))[None].to(self.pipeline.device),
+                image=self._hint(normal_uv),
+                num_inference_steps=steps,
+                guidance_scale=float(guidance),
+                generator=torch.Generator("cpu").manual_seed(seed),
+                callback_on_step_end=after_step,
+                output_type="np",
+            ).images[0]  # (r,r,3) in [0,1]
         if self.upscaler and len(image) < size:
             image = self.upscaler.enlarge(image, size, progress)
         image = resize(image, size)
@@ -106,9 +117,48 @@ class TextureModel:
         report("texture", 1.0)
         return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
+    @torch.inference_mode()
+    def _decode(self, latents):
+        """Latents (1,C,h,w) -> (r,r,3) uint8."""
+        vae = self.pipeline.vae
+        image = vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0][0]
+        return ((image.permute(1, 2, 0) * 0.5 + 0.5).clamp(0, 1) * 255).round().byte().cpu().numpy()
+
     def _hint(self, normal_uv):
         size = self.native_size
         return torch.from_numpy(resize(normal_uv.astype(np.float32) / 255, size)).permute(2, 0, 1)[None]
+
+
+class _Sparingly:
+    """Calls a function again only when its last call's time has become PREVIEW_SHARE of all time since."""
+
+    def __init__(self, function):
+        self.function, self.due = function, 0.0
+
+    def __call__(self, argument):
+        began = time.monotonic()
+        if began >= self.due:
+            self.function(argument)
+            ended = time.monotonic()
+            self.due = ended + (ended - began) * (1 / PREVIEW_SHARE - 1)
+
+
+@contextmanager
+def _guesses(scheduler):
+    """While it lasts: a list whose last item is the scheduler's guess of the finished latents, empty if it makes none."""
+    guesses, step = [], scheduler.step
+
+    @functools.wraps(step)  # the pipeline looks at the signature
+    def watched(*arguments, return_dict=True, **options):
+        output = step(*arguments, **options, return_dict=True)
+        guesses[:] = [output.pred_original_sample] if getattr(output, "pred_original_sample", None) is not None else []
+        return output if return_dict else (output.prev_sample,)
+
+    scheduler.step = watched
+    try:
+        yield guesses
+    finally:
+        del scheduler.step
 
 
 def resize(image, size):
