@@ -136,7 +136,7 @@ class Worker:
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
             do = self.make_head if message["type"] == "generate" else self.unwrap
-            do(message, self.reporter(job))
+            do(message, Reporter(self, job))
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
         except ModuleNotFoundError as error:
@@ -171,8 +171,7 @@ class Worker:
         settings = Settings(**{**message["settings"], "shape_keys": tuple(message["settings"].get("shape_keys", ()))})
         key = message["pack"], settings.device
         warm = {"Starting the engine": self.engine is not None, "Loading the models": key in self.models}
-        estimate = Estimate(settings, [name for name in SECONDS if not warm.get(name)], self.pace)
-        progress = self.reporter(message.get("id"), estimate)
+        progress.estimate = Estimate(settings, [name for name in SECONDS if not warm.get(name)], self.pace)
         if self.engine is None:
             self.engine = self.find_engine(progress)
         if key not in self.models:
@@ -184,7 +183,7 @@ class Worker:
         progress("Writing the files", 0.0)
         save_head(head, message["folder"])
         progress("Writing the files", 1.0)
-        self.pace = estimate.pace
+        self.pace = progress.estimate.pace
 
     def unwrap(self, message, progress):
         """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""
@@ -202,25 +201,6 @@ class Worker:
         hints = {name: message.get(name) for name in ("up", "front")}
         save_unwrapped(unwrap_mesh(**mesh, layout=self.layouts[message["pack"]], **hints), message["folder"])
 
-    def reporter(self, job, estimate=None):
-        """progress(stage, fraction) for one job: tells the parent, and raises Cancelled when the job is to stop.
-
-        With an `estimate.Estimate` it also tells the fraction of the whole and the seconds that are left.
-        """
-        began = time.monotonic()
-        last = SimpleNamespace(stage=None, time=0.0)
-
-        def progress(stage, fraction):
-            if job in self.cancelled:
-                raise Cancelled()
-            now = time.monotonic()
-            if stage != last.stage or now - last.time >= PROGRESS_INTERVAL:
-                last.stage, last.time = stage, now
-                whole, left = estimate.update(stage, fraction, now - began) if estimate else (None, None)
-                self.send("progress", id=job, stage=stage, fraction=float(fraction), whole=whole, left=left)
-
-        return progress
-
     def previewer(self, message):
         """preview(image) for one job: (r,r,3) uint8 into a small PNG in its folder, whose name the parent is told."""
         folder, numbers = Path(message["folder"]), itertools.count(1)
@@ -236,6 +216,26 @@ class Worker:
             self.send("preview", id=message.get("id"), file=name)
 
         return preview
+
+
+class Reporter:
+    """progress(stage, fraction) for one job: tells the parent, and raises Cancelled when the job is to stop.
+
+    estimate: an `estimate.Estimate`, once there is one, for the fraction of the whole and the seconds that are left.
+    """
+
+    def __init__(self, worker, job):
+        self.worker, self.job, self.estimate = worker, job, None
+        self.began, self.told, self.stage = time.monotonic(), 0.0, None
+
+    def __call__(self, stage, fraction):
+        if self.job in self.worker.cancelled:
+            raise Cancelled()
+        now = time.monotonic()
+        if stage != self.stage or now - self.told >= PROGRESS_INTERVAL:
+            self.stage, self.told = stage, now
+            whole, left = self.estimate.update(stage, fraction, now - self.began) if self.estimate else (None, None)
+            self.worker.send("progress", id=self.job, stage=stage, fraction=float(fraction), whole=whole, left=left)
 
 
 def missing_package(name):

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
+from waiting import let_time_pass, press_generate
 
 from cliphead_addon.blender import api
 from cliphead_addon.blender.head_object import read_recipe
 from cliphead_addon.blender.operators import CLIPHEAD_OT_generate
 from cliphead_addon.engine.errors import Cancelled, ClipHeadError
-from waiting import let_time_pass, press_generate
 
 
 def test_the_operator_makes_a_head_at_the_cursor(session):
