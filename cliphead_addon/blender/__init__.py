@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import cli, operators, panels, preferences, progress, properties, report, session
+from . import cli, operators, panels, pictures, preferences, properties, report, session
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -33,7 +33,7 @@ def register():
 def unregister():
     bpy.utils.unregister_cli_command(_command)
     session.unregister()
-    progress.unregister()
+    pictures.clear()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead
     _unregister_classes()

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..engine.errors import StorageError
 from ..engine.jobfiles import THUMBNAIL, load_head
 from . import preferences
+from .head_object import is_recipe
 
 RECIPE = "recipe.json"
 KINDS = (".npy", ".json", ".png")  # of a finished job's files
@@ -94,7 +95,7 @@ def _recipe(path, _changed):
         recipe = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return recipe if isinstance(recipe, dict) else None
+    return recipe if is_recipe(recipe) else None
 
 
 def _read(path):

@@ -123,6 +123,8 @@ class Client:
                 self._receive(self.inbox.get_nowait())
         except queue.Empty:
             pass
+        except (KeyError, TypeError, ValueError) as error:  # a message without what its kind needs
+            self._worker_ended({**ENDED, "problem": f"it sent what is no message ({error!r})"})
         if self.busy and self.job.cancel_asked is not None and self.process is not None:
             late = time.monotonic() - self.job.cancel_asked
             if late > KILL_AFTER:

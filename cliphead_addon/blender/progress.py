@@ -1,14 +1,10 @@
 """The heads that are being made, as the panel shows them: how far, how long still, what the texture looks like so far."""
 
-from bpy.utils import previews
-
-from . import session
+from . import pictures, session
 from .operators import CLIPHEAD_OT_cancel
 
 PICTURE_SCALE = 7.0  # of the preview, in icon sizes
 WORDS = 28  # letters of a queued head's description
-
-_pictures = None  # Blender's collection of preview images, made when the first is shown
 
 
 def draw_jobs(layout):
@@ -24,8 +20,8 @@ def draw_jobs(layout):
             row.label(text=job.stage, icon="TIME")
             continue
         row.operator(CLIPHEAD_OT_cancel.bl_idname, text="", icon="X").job = job.id
-        if job.state == "running" and job.preview is not None:
-            layout.template_icon(icon_value=picture(job.preview), scale=PICTURE_SCALE)
+        if job.state == "running" and (icon := pictures.icon(job.preview)) is not None:
+            layout.template_icon(icon_value=icon, scale=PICTURE_SCALE)
 
 
 def words(job):
@@ -43,22 +39,3 @@ def described(job):
     """A job's prompt, cut to a line."""
     text = job.request.get("prompt", {}).get("text") or "random head"
     return text if len(text) <= WORDS else text[: WORDS - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def picture(path):
-    """A small PNG file -> the id of an icon that shows it."""
-    global _pictures
-    if _pictures is None:
-        _pictures = previews.new()
-    name = str(path)
-    if name not in _pictures:
-        _pictures.clear()  # only the newest is shown
-        _pictures.load(name, name, "IMAGE")
-    return _pictures[name].icon_id
-
-
-def unregister():
-    global _pictures
-    if _pictures is not None:
-        previews.remove(_pictures)
-        _pictures = None

@@ -14,7 +14,7 @@ from bpy.app.handlers import persistent
 
 from ..engine.errors import ClipHeadError, StorageError
 from ..engine.jobfiles import load_head
-from . import history, preferences
+from . import history, pictures, preferences
 from .compat import undo_step
 from .job import Client, Job
 
@@ -123,6 +123,8 @@ def tick():
         _redraw()
     for job, place in list(state.jobs.items()):
         if job.unfinished:
+            if job.preview is not None and pictures.icon(job.preview) is None:
+                pictures.show(job.preview)
             continue
         if job.state == "done" and place is not None and _scene_is_busy(place):
             job.stage = "Ready: finish what you are doing, and go to Object Mode, to place it"

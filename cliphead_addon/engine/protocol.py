@@ -22,7 +22,10 @@ class ProtocolError(ClipHeadError):
 
 def write(stream, message):
     """Send one message, a dict with a "type", through a binary stream."""
-    body = json.dumps(message, separators=(",", ":")).encode()
+    try:
+        body = json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError as error:
+        raise ProtocolError(f"A message holds a number that is not finite: {error}. Give finite numbers.") from error
     if len(body) > LIMIT:
         raise ProtocolError(f"A message of {len(body):,} bytes is longer than the {LIMIT:,} allowed. Shorten the prompt.")
     stream.write(HEADER.pack(len(body)) + body)
@@ -43,9 +46,13 @@ def read(stream):
     if len(body) < size:
         raise ProtocolError(f"The stream ended after {len(body):,} of a message's {size:,} bytes.")
     try:
-        message = json.loads(body)
+        message = json.loads(body, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"A message is not JSON: {error}") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ProtocolError('A message is not an object with a "type".')
     return message
+
+
+def _refuse(constant):
+    raise ValueError(f"{constant} is not a number")

@@ -12,7 +12,7 @@ import bpy
 import pytest
 from waiting import let_time_pass, press_generate
 
-from cliphead_addon.blender import api
+from cliphead_addon.blender import api, pictures
 from cliphead_addon.engine.errors import ClipHeadError
 
 PNG = b"\x89PNG"
@@ -108,6 +108,7 @@ def test_the_preview_is_a_small_picture_in_the_job_folder(session):
     let_time_pass(session, until=lambda: job.preview is not None)
     assert job.preview.parent == job.folder and job.preview.read_bytes().startswith(PNG)
     assert job.preview.stat().st_size < 50_000
+    assert pictures.icon(job.preview) is not None and not bpy.data.images
     let_time_pass(session)
     assert job.preview.name == "preview_2.png"
 
@@ -194,6 +195,7 @@ def test_the_heartbeat_goes_both_ways(session, monkeypatch):
     os.kill(client.process.pid, signal.SIGCONT)
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize(
     "prompt, said",
     [
@@ -261,6 +263,7 @@ def test_a_temporary_folder_that_cannot_be_written_is_a_message(session, monkeyp
     assert caught.value.code == "STORAGE"
 
 
+@pytest.mark.promise
 def test_the_report_has_versions_recipe_and_log_and_no_name(session):
     from cliphead_addon.blender.report import report
 
@@ -271,3 +274,56 @@ def test_the_report_has_versions_recipe_and_log_and_no_name(session):
     assert '"seed": 77' in text and "KeyError: 'nose'" in text
     assert str(Path.home()) not in text
     assert bpy.ops.cliphead.copy_report() == {"FINISHED"}
+
+
+GARBAGE = """#!{python}
+import json, sys, time
+def send(message):
+    body = json.dumps(message).encode()
+    sys.stdout.buffer.write(len(body).to_bytes(4, "big") + body)
+    sys.stdout.flush()
+send({{"type": "hello", "protocol": 2, "python": "3.11.0", "pid": 1}})
+sys.stdin.buffer.read(4)
+{garbage}
+time.sleep(60)
+"""
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        'send({"type": "progress", "id": 1})',
+        'send({"type": "progress", "id": 1, "stage": "x", "fraction": "much"})',
+        'send({"type": "error", "id": 1})',
+        'send({"type": "preview", "id": 1})',
+        'sys.stdout.buffer.write(b"HTTP/1.1 200 OK\\r\\n"); sys.stdout.flush()',
+        'sys.stdout.buffer.write(b"\\x7f\\xff\\xff\\xff"); sys.stdout.flush()',
+    ],
+)
+def test_nonsense_from_the_worker_ends_the_worker_and_not_blender(session, monkeypatch, tmp_path, garbage):
+    monkeypatch.setenv("CLIPHEAD_PYTHON", script(tmp_path, "python", GARBAGE.format(python=sys.executable, garbage=garbage)))
+    job = press_generate(session, "a man")
+    let_time_pass(session)
+    assert job.state == "failed" and "stopped unexpectedly" in session.state.message
+    assert session.state.client.process is None and not bpy.data.objects
+
+
+@pytest.mark.promise
+def test_the_worker_is_told_to_stay_offline_whatever_blender_was_told():
+    from cliphead_addon.blender.job import worker_environment
+
+    given = {"HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0", "PYTHONPATH": "/evil", "LD_PRELOAD": "evil.so", "HOME": "/h"}
+    found = worker_environment(given)
+    assert found["HF_HUB_OFFLINE"] == found["TRANSFORMERS_OFFLINE"] == "1" and found["HOME"] == "/h"
+    assert not {"PYTHONPATH", "LD_PRELOAD"} & set(found)
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("text", ["[" * 100_000, "[1]", '{"prompt": 3}', '{"settings": []}', '{"pack": "x"}', "{"])
+def test_a_recipe_in_a_file_from_anybody_is_read_with_care(session, text):
+    from cliphead_addon.blender.head_object import RECIPE, read_recipe
+
+    obj = bpy.data.objects.new("Head", None)
+    obj[RECIPE] = text
+    assert read_recipe(obj) is None

@@ -1,6 +1,7 @@
 """Colours for an unwrapped head: diffusers' ControlNet pipeline conditioned on a UV normal map, then seam equalisation."""
 
 import functools
+import json
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from diffusers.utils import logging  # isort: skip
 
 logging.disable_progress_bar()  # the worker's output belongs to its protocol
 
+ABSENT = ("text_encoder", "tokenizer", "safety_checker", "feature_extractor", "image_encoder")  # not needed here
 PADDING = 8  # px past the island, at the final size
 PREVIEW_SHARE = 0.25  # of the painting's time that previews may take
 SEAM_BAND = 0.06  # of the image's side: how far from the cut a difference in colour is spread
@@ -40,13 +42,15 @@ class TextureModel:
         folder = Path(folder)
         if not (folder / "model_index.json").is_file():
             raise PackError(f"No diffusers pipeline in {folder}: model_index.json is missing. Reinstall the pack.")
-        absent = dict.fromkeys(("text_encoder", "tokenizer", "safety_checker", "feature_extractor", "image_encoder"))
+        _check_index(folder / "model_index.json")
+        absent = dict.fromkeys(ABSENT)
         try:
             pipeline = StableDiffusionControlNetPipeline.from_pretrained(
                 folder,
                 **absent,
                 requires_safety_checker=False,
                 local_files_only=True,
+                use_safetensors=True,
                 dtype=torch.float32,
                 low_cpu_mem_usage=False,
             )
@@ -127,6 +131,18 @@ class TextureModel:
     def _hint(self, normal_uv):
         size = self.native_size
         return torch.from_numpy(resize(normal_uv.astype(np.float32) / 255, size)).permute(2, 0, 1)[None]
+
+
+def _check_index(path):
+    """Refuse a pipeline that names other programs than diffusers for its parts: it would import them."""
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        used = {name: value for name, value in index.items() if not name.startswith("_") and name not in ABSENT}
+    except (AttributeError, OSError, RecursionError, ValueError) as error:
+        raise PackError(f"{path} cannot be read ({error}). Reinstall the pack.") from error
+    for name, value in used.items():
+        if isinstance(value, list) and (len(value) != 2 or value[0] not in (None, "diffusers")):
+            raise PackError(f"{path}: '{name}' is to be loaded by {value[0]!r} instead of diffusers. Do not use this pack.")
 
 
 class _Sparingly:
