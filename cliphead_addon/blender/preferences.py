@@ -47,6 +47,9 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         column.use_property_split = True
         column.prop(self, "python")
         column.prop(self, "pack")
+        from . import pack_files  # which needs this module
+
+        pack_files.draw(column)
         column.prop(self, "data")
         column.prop(self, "history_size")
         column.prop(self, "idle_minutes")
@@ -71,6 +74,18 @@ def pack_folder():
     """The model pack in use."""
     chosen = _chosen("pack")
     return Path(bpy.path.abspath(chosen)) if chosen else STARTER_PACK
+
+
+def packs_folder():
+    """Where installed packs go."""
+    return data_folder() / "packs"
+
+
+def choose_pack(folder):
+    """Use a pack for the next heads, if there are preferences to say so in."""
+    addon = bpy.context.preferences.addons.get(PACKAGE)
+    if addon is not None and addon.preferences is not None:
+        addon.preferences.pack = str(folder)
 
 
 def history_size():
