@@ -1,11 +1,14 @@
 """A stand-in for the engine: an ellipsoid with an open neck, made with numpy alone, and bad manners on request.
 
-Words in the prompt ask for them: "slow" takes ten seconds, "stuck" never looks at its progress callback, "crash" ends the
-process, "wrong" raises an error for the user, "bug" one for the programmer, "noisy" prints to stdout, "torchless" imports a
-package that is not there, "huge" runs out of memory. "curls" puts hair on the head.
+Words in the prompt ask for them: "slow" takes ten seconds, "brief" half a second, "stuck" never looks at its progress callback,
+"crash" ends the process, "killed" does so as the system does when memory is short, "wrong" raises an error for the user, "bug"
+one for the programmer, "noisy" prints to stdout, "torchless" imports a package that is not there, "huge" runs out of memory,
+"full", "numpyfull" and "protected" fail to write their files. "curls" puts hair on the head; "painted" shows two previews.
 """
 
+import errno
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict, replace
@@ -17,6 +20,11 @@ from cliphead_addon.engine.stages import HairMesh, Head, HeadMesh, TextureSet, U
 
 RADII = np.array([0.32, 0.46, 0.40])  # NPHM units: a head 16 cm wide, 20 cm deep
 HAIR_COLOUR = (120, 60, 20)
+UNWRITABLE = {
+    "full": OSError(errno.ENOSPC, "No space left on device"),
+    "numpyfull": OSError("25600 requested and 0 written"),
+    "protected": OSError(errno.EROFS, "Read-only file system"),
+}
 NECK_LEVEL = -0.85  # of the ellipsoid's height
 
 
@@ -24,8 +32,11 @@ def load_models(pack, device):
     return {"pack": pack, "device": device}
 
 
-def generate(prompt, models, settings, progress):
+def generate(prompt, models, settings, progress, preview=None):
     misbehave(prompt.text, progress)
+    if "painted" in prompt.text:
+        for grey in (80, 160):
+            preview(np.full((256, 256, 3), grey, np.uint8))
     for stage in ("Understanding the words", "Shaping the head", "Painting"):
         progress(stage, 0.5)
     mesh, seam, boundary, uv = ellipsoid(rings=24, segments=48)
@@ -50,6 +61,10 @@ def misbehave(text, progress):
         for step in range(100):
             progress("Painting slowly", step / 100)
             time.sleep(0.1)
+    if "brief" in text:
+        for step in range(5):
+            progress("Painting", step / 5)
+            time.sleep(0.1)
     if "stuck" in text:
         progress("Stuck", 0.0)
         time.sleep(600)
@@ -67,6 +82,11 @@ def misbehave(text, progress):
         import a_package_nobody_has  # noqa: F401
     if "huge" in text:
         raise MemoryError
+    if "killed" in text:
+        os.kill(os.getpid(), signal.SIGKILL)
+    for word, error in UNWRITABLE.items():
+        if word in text.split():
+            raise error
 
 
 def ellipsoid(rings, segments):

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 
 from cliphead_addon.engine import packs
 from cliphead_addon.engine.errors import PackError
+from cliphead_addon.engine.jobfiles import load_array
 from cliphead_addon.engine.nets.nphm import ExpressionConfig, ExpressionNet, IdentityConfig, IdentityNet
 
 BOX = {"low": [-0.55, -0.50, -0.95], "high": [0.55, 0.75, 0.40]}  # NPHM units; the bounds of the official fitting script
@@ -265,8 +266,8 @@ def last_layer(state, part):
 def read_array(path, shape, usual_name):
     """.npy file -> float32 array of a shape, in which None fits any length."""
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
+        array = load_array(path)
+    except (OSError, ValueError) as error:
         raise PackError(f"{path} cannot be read as an array: {error}. It should be the official {usual_name}.") from error
     fits = isinstance(array, np.ndarray) and len(array.shape) == len(shape) and array.dtype.kind == "f"
     if not fits or any(want not in (None, have) for want, have in zip(shape, array.shape, strict=True)):

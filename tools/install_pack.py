@@ -6,7 +6,6 @@ $ python3 tools/dev.py install-pack https://example.org/portrait.zip --size 8123
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 from cliphead_addon.engine.commandline import Stages
@@ -31,7 +30,7 @@ def main(arguments=None):
             if options.size is None or options.sha256 is None:
                 parser.error("a download needs --size and --sha256, as the pack's maker states them")
             name = "".join(letter for letter in options.source.rsplit("/", 1)[-1] if letter.isalnum() or letter in "-_.")
-            archive = Path(tempfile.gettempdir()) / f"cliphead-{options.sha256[:16]}-{name or 'pack.zip'}"
+            archive = options.into / f"{options.sha256[:16]}-{name or 'pack.zip'}"
             download(options.source, archive, options.size, options.sha256.lower(), online=True, progress=stages)
         pack = install_pack(archive, options.into, stages)
         stages.finish()

@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import cli, operators, panels, preferences, properties, session
+from . import cli, operators, pack_files, panels, pictures, preferences, properties, report, session
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -11,6 +11,8 @@ CLASSES = (
     operators.CLIPHEAD_OT_cancel,
     operators.CLIPHEAD_OT_apply_result,
     operators.CLIPHEAD_OT_unwrap_as_head,
+    report.CLIPHEAD_OT_copy_report,
+    *pack_files.CLASSES,
     panels.CLIPHEAD_PT_main,
     panels.CLIPHEAD_PT_quality,
     panels.CLIPHEAD_PT_head,
@@ -32,6 +34,8 @@ def register():
 def unregister():
     bpy.utils.unregister_cli_command(_command)
     session.unregister()
+    pack_files.stop()
+    pictures.clear()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead
     _unregister_classes()

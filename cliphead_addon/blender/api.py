@@ -65,11 +65,13 @@ def generate(
     )
     folder = session.run(words, settings, progress)
     scene = bpy.context.scene
-    return add_head(
+    head = add_head(
         load_head(folder),
         bpy.context.collection if collection is None else collection,
         scene.cursor.location if location is None else location,
     )
+    session.discard(folder)
+    return head
 
 
 def unwrap_as_head(obj=None, *, upright=False):

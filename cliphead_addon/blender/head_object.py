@@ -36,9 +36,14 @@ def read_recipe(obj):
         return None
     try:
         recipe = json.loads(text)
-    except ValueError:
+    except (RecursionError, ValueError):  # a .blend file may come from anybody
         return None
-    return recipe if isinstance(recipe, dict) else None
+    return recipe if is_recipe(recipe) else None
+
+
+def is_recipe(found):
+    """Whether what was read as JSON has the form of a recipe."""
+    return isinstance(found, dict) and all(isinstance(found.get(key, {}), dict) for key in ("prompt", "settings", "pack"))
 
 
 def object_name(prompt):

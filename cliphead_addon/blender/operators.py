@@ -26,9 +26,6 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        if session.state.job is not None:
-            cls.poll_message_set("A head is being made: wait for it or cancel it")
-            return False
         return context.scene is not None
 
     def invoke(self, context, _event):
@@ -60,6 +57,8 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
             else:
                 folder = session.run(prompt, settings, _report_progress(context))
                 bpy.ops.cliphead.apply_result("EXEC_DEFAULT", True, folder=str(folder), location=place.location)
+                if bpy.app.background:  # in a window the operator may be redone
+                    session.discard(folder)
         except ClipHeadError as error:
             session.tell(str(error), failed=True)
             self.report({"ERROR"}, str(error))
@@ -79,11 +78,15 @@ def _report_progress(context):
 
 
 class CLIPHEAD_OT_cancel(bpy.types.Operator):
-    """Stop making the head"""
+    """Stop making the head, or take it off the queue"""
 
     bl_idname = "cliphead.cancel"
     bl_label = "Cancel"
     bl_options = {"INTERNAL"}
+
+    job: bpy.props.IntProperty(
+        name="Job", description="Number of the job; 0 is the one that is being made", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, _context):
@@ -93,7 +96,7 @@ class CLIPHEAD_OT_cancel(bpy.types.Operator):
         return True
 
     def execute(self, _context):
-        session.cancel()
+        session.cancel(self.job)
         return {"FINISHED"}
 
 

@@ -6,7 +6,9 @@ import bpy
 
 from . import session
 from .head_object import read_recipe
-from .operators import CLIPHEAD_OT_cancel, CLIPHEAD_OT_generate, CLIPHEAD_OT_unwrap_as_head
+from .operators import CLIPHEAD_OT_generate, CLIPHEAD_OT_unwrap_as_head
+from .progress import draw_jobs
+from .report import CLIPHEAD_OT_copy_report
 
 CHARACTER_WIDTH = 6.5  # pixels of an average letter at interface scale 1
 LABEL_LIMIT = 12  # lines of one message
@@ -33,17 +35,17 @@ class CLIPHEAD_PT_main(SideBarPanel, bpy.types.Panel):
         fields.prop(settings, "seed")
         fields.prop(settings, "variation")
         column.separator()
-        if session.state.job is None:
-            button = column.row()
-            button.scale_y = 1.4
-            button.operator(CLIPHEAD_OT_generate.bl_idname, icon="USER")
-            column.operator(CLIPHEAD_OT_generate.bl_idname, text="Random Head", icon="FILE_REFRESH").random = True
-        else:
-            draw_progress(column, session.state.job)
+        button = column.row()
+        button.scale_y = 1.4
+        button.operator(CLIPHEAD_OT_generate.bl_idname, icon="USER")
+        column.operator(CLIPHEAD_OT_generate.bl_idname, text="Random Head", icon="FILE_REFRESH").random = True
+        draw_jobs(column)
         if session.state.message:
             draw_text(context, column, session.state.message, "ERROR" if session.state.failed else "CHECKMARK")
         for warning in session.state.warnings:
             draw_text(context, column, warning, "INFO")
+        if session.state.failed:
+            column.operator(CLIPHEAD_OT_copy_report.bl_idname, icon="COPYDOWN")
 
 
 class CLIPHEAD_PT_quality(SideBarPanel, bpy.types.Panel):
@@ -105,17 +107,6 @@ class CLIPHEAD_PT_mesh(SideBarPanel, bpy.types.Panel):
 
     def draw(self, _context):
         self.layout.operator(CLIPHEAD_OT_unwrap_as_head.bl_idname, icon="UV")
-
-
-def draw_progress(layout, job):
-    """The stage, how far it is, and a button to stop."""
-    if job.state == "running":
-        row = layout.row(align=True)
-        row.scale_y = 1.4
-        row.progress(factor=job.fraction, type="BAR", text=f"{job.stage}  {job.seconds:.0f} s")
-        row.operator(CLIPHEAD_OT_cancel.bl_idname, text="", icon="X")
-    else:
-        layout.label(text=job.stage, icon="TIME")
 
 
 def draw_text(context, layout, text, icon="NONE"):

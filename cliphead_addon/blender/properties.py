@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bpy
 
+from ..engine.packs import is_plain
 from ..engine.settings import RESOLUTIONS, TEXTURE_SIZES, Settings
 from ..engine.stages import Prompt
 from . import preferences
@@ -39,10 +40,13 @@ def expression_names(_owner, _context, typed):
 def names_in_pack(pack):
     """Names of the tensors in a pack's expressions file, from its header alone; () when the pack is not readable."""
     try:
-        part = tomllib.loads((Path(pack) / "pack.toml").read_text(encoding="utf-8"))["parts"]["expressions"]
+        with open(Path(pack) / "pack.toml", encoding="utf-8") as file:
+            part = tomllib.loads(file.read(1 << 20))["parts"]["expressions"]
+        if not is_plain(part["file"]):
+            return ()
         with open(Path(pack) / part["file"], "rb") as file:
             header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 1 << 20)))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (AttributeError, OSError, RecursionError, ValueError, KeyError, TypeError):
         return ()
     return tuple(sorted(name for name in header if name != "__metadata__"))
 

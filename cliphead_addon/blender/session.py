@@ -1,9 +1,10 @@
-"""This Blender's worker and the head it is making: the state the panel shows, and the timer that follows the job.
+"""This Blender's worker and the heads it is making: the state the panel shows, and the timer that follows the jobs.
 
 The timer is the only place where an answer of the worker meets bpy, so everything happens on the main thread.
 """
 
 import atexit
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from ..engine.errors import ClipHeadError
-from . import preferences
+from ..engine.errors import ClipHeadError, StorageError
+from ..engine.jobfiles import load_head
+from . import history, pictures, preferences
 from .compat import undo_step
 from .job import Client, Job
 
@@ -30,48 +32,56 @@ class Place:
 @dataclass
 class Session:
     client: Client | None = None
-    job: Job | None = None
-    place: Place | None = None  # None: the finished head is not to be placed
+    jobs: dict = field(default_factory=dict)  # Job -> Place, or None for a head that only goes to the history; oldest first
     message: str = ""  # about the last job, for the panel
     failed: bool = False  # the message is an error
     warnings: tuple = field(default_factory=tuple)  # about the last head
+    request: dict = field(default_factory=dict)  # what the last job was asked for
     worker_arguments: tuple = ()  # more words for the worker's command line, such as another engine
+
+    @property
+    def job(self) -> Job | None:
+        """The head that is being made or waits to be placed; None when there is nothing to do."""
+        return next((job for job in self.jobs if job.state == "running"), next(iter(self.jobs), None))
 
 
 state = Session()
 
 
 def running():
-    return state.job is not None and state.job.state == "running"
+    return any(job.unfinished for job in state.jobs)
 
 
 def start(prompt, settings, place):
-    """Begin a head and return at once; the timer places it. Raises ClipHeadError if the worker cannot be started."""
-    state.job = _client().submit(prompt, settings, preferences.pack_folder(), new_folder())
-    state.place = place
+    """Begin a head, or queue it, and return at once; the timer places it. Raises ClipHeadError if the worker cannot start."""
+    job = _client().submit(prompt, settings, preferences.pack_folder(), new_folder())
+    state.jobs[job], state.request = place, job.request
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=TICK, persistent=True)
 
 
 def run(prompt, settings, progress=None, pack=None):
-    """Make a head and wait for it -> its job folder.
+    """Make a head and wait for it, and for those that were begun before -> its job folder.
 
     progress: called as (stage, fraction); pack: a model pack's folder in place of the chosen one. Raises ClipHeadError.
     """
-    state.job = _client().submit(prompt, settings, pack or preferences.pack_folder(), new_folder())
-    return _wait(progress)
+    client = _client()
+    job = client.submit(prompt, settings, pack or preferences.pack_folder(), new_folder())
+    state.request = job.request
+    return client.wait(progress, job)
 
 
 def unwrap(folder, up=None, front=None):
     """Unwrap the mesh in a folder from `new_folder` and wait for it. Raises ClipHeadError."""
-    state.job = _client().submit_unwrap(preferences.pack_folder(), folder, up, front)
-    _wait()
+    client = _client()
+    client.wait(job=client.submit_unwrap(preferences.pack_folder(), folder, up, front))
 
 
-def cancel():
-    if running():
-        state.client.cancel()
-        state.job.stage = "Stopping"
+def cancel(number=0):
+    """Give up the job of a number, the one that is being made if 0."""
+    for job in state.jobs:
+        if job.unfinished and (job.id == number if number else job is state.job):
+            state.client.cancel(job)
 
 
 def tell(message, failed=False, warnings=()):
@@ -81,66 +91,82 @@ def tell(message, failed=False, warnings=()):
 
 
 def new_folder():
-    """An empty folder for a job's files."""
-    return Path(tempfile.mkdtemp(prefix="cliphead_", dir=bpy.app.tempdir or None))
-
-
-def _wait(progress=None):
+    """An empty folder for a job's files. Raises StorageError."""
     try:
-        return state.client.wait(progress)
-    finally:
-        state.job = None
+        return Path(tempfile.mkdtemp(prefix="cliphead_", dir=bpy.app.tempdir or None))
+    except OSError as error:
+        remedy = "choose another folder in Edit > Preferences > File Paths > Temporary Files"
+        raise StorageError.of(error, bpy.app.tempdir, remedy) from error
+
+
+def discard(folder):
+    """Delete a job's files, which are of no more use."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _client():
-    """The client for a new job. Raises ClipHeadError while another is under way."""
-    if state.job is not None:
-        raise ClipHeadError("A head is being made already. Wait for it or cancel it.", "BUSY")
+    """The client for a new job, which may have others."""
     python, log = preferences.python(), preferences.log_file()
-    if state.client is None or (state.client.python, state.client.log) != (python, log):
+    if state.client is not None and not running() and (state.client.python, state.client.log) != (python, log):
         close()
+    if state.client is None:
         state.client = Client(python, log, state.worker_arguments)
+    state.client.idle = preferences.idle_seconds()
     tell("")
     return state.client
 
 
 def tick():
     """The timer: None ends it."""
-    if state.job is None:
-        return None
-    state.client.update()
-    _redraw()
-    if running():
-        return TICK
-    if state.job.state == "done" and state.place is not None and _scene_is_busy():
-        state.job.stage = "Ready: finish what you are doing, and go to Object Mode, to place it"
-        return TICK
-    job, state.job = state.job, None
-    try:
-        _finish(job)
-    except (ClipHeadError, RuntimeError) as error:  # RuntimeError: an operator's report
-        tell(str(error).removeprefix("Error: ").strip(), failed=True)
-    return None
+    if state.jobs:
+        state.client.update()
+        _redraw()
+    for job, place in list(state.jobs.items()):
+        if job.unfinished:
+            if job.preview is not None and pictures.icon(job.preview) is None:
+                pictures.show(job.preview)
+            continue
+        if job.state == "done" and place is not None and _scene_is_busy(place):
+            job.stage = "Ready: finish what you are doing, and go to Object Mode, to place it"
+            continue
+        del state.jobs[job]
+        try:
+            _finish(job, place)
+        except (ClipHeadError, RuntimeError) as error:  # RuntimeError: an operator's report
+            tell(str(error).removeprefix("Error: ").strip(), failed=True)
+    return TICK if state.jobs else None
 
 
-def _finish(job):
-    if job.state == "cancelled":
+def _finish(job, place):
+    """Place what is done, keep it in the history, and say how it went."""
+    if job.state != "done":
+        discard(job.folder)
+        if job.state == "failed":
+            raise job.error
         tell("Cancelled")
-    elif job.state == "failed":
-        raise job.error
-    elif state.place is None:
-        tell("Another file was opened: the head was not placed", failed=True)
-    else:
-        with bpy.context.temp_override(**_where()):
-            undo_step(bpy.ops.cliphead.apply_result, folder=str(job.folder), location=state.place.location)
-        tell(f"Done in {job.seconds:.0f} s", warnings=state.warnings)
+        return
+    folder, problems = job.folder, ()
+    try:
+        if place is None or preferences.history_size():
+            folder = history.save(load_head(job.folder))
+            discard(job.folder)
+    except StorageError as error:
+        if place is None:
+            raise
+        problems = (str(error),)
+    if place is None:
+        tell("Another file was opened: the head is in the history")
+        return
+    with bpy.context.temp_override(**_where(place)):  # from the folder that stays: the operator may be redone
+        undo_step(bpy.ops.cliphead.apply_result, folder=str(folder), location=place.location)
+    tell(f"Done in {job.seconds:.0f} s", warnings=(*state.warnings, *problems))
 
 
-def _where():
-    """Context of the window that shows the job's scene."""
-    scene = bpy.data.scenes.get(state.place.scene)
+def _where(place):
+    """Context of the window that shows the place's scene."""
+    scene = bpy.data.scenes.get(place.scene)
     if scene is None:
-        raise ClipHeadError(f"The scene '{state.place.scene}' is gone: the head was not placed.", "NO_SCENE")
+        raise ClipHeadError(f"The scene '{place.scene}' is gone: the head is in the history.", "NO_SCENE")
     windows = bpy.context.window_manager.windows
     window = next((window for window in windows if window.scene == scene), None)
     if window is not None:
@@ -148,10 +174,10 @@ def _where():
     return {"window": windows[0] if windows else None, "scene": scene, "view_layer": scene.view_layers[0]}
 
 
-def _scene_is_busy():
+def _scene_is_busy(place):
     """Adding an object now would disturb an edit, a drag or a render."""
     try:
-        where = _where()
+        where = _where(place)
     except ClipHeadError:
         return False
     dragging = any(
@@ -174,10 +200,9 @@ def _redraw():
 
 @persistent
 def _before_load(*_):
-    """Another file is being opened: what is being made was meant for the old one."""
-    state.place = None
+    """Another file is being opened: what is being made was meant for the old one and goes to the history."""
+    state.jobs = dict.fromkeys(state.jobs)
     tell("")
-    cancel()
 
 
 def close():
@@ -185,7 +210,9 @@ def close():
     if state.client is not None:
         state.client.close()
         state.client = None
-    state.job = None
+    for job in state.jobs:
+        discard(job.folder)
+    state.jobs = {}
 
 
 def register():

@@ -76,7 +76,7 @@ def read_recipe(path):
         recipe = json.loads(path.read_text(encoding="utf-8"))
         pack = {"pack": recipe["pack"]["name"], "pack_version": recipe["pack"]["version"]}
         choices = {"prompt": recipe["prompt"]["text"], **recipe["prompt"], **recipe["settings"], **pack}
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise ClipHeadError(f"{path} is not a recipe: {error!r}. Name a recipe.json that an earlier head came with.") from error
     return choices | {"shape_keys": tuple(choices.get("shape_keys", ()))}
 

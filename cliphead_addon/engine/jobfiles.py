@@ -5,8 +5,13 @@ image a .png. Reading needs numpy alone and leaves the images on disk, where Ble
 """
 
 import json
+import math
+import os
+import struct
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
+from types import NoneType
 
 import numpy as np
 
@@ -21,6 +26,30 @@ KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
 FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
 IMAGES = ("albedo", "normal_uv")
 SURFACE_IMAGES = ("roughness", "relief")  # not every pack makes them
+THUMBNAIL = "thumbnail.png"
+LARGEST_PICTURE = 8192  # px
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+NO_HEADER = (
+    EOFError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    TokenError,
+)  # what numpy's parser raises
+ABOUT_LIMIT = 16 << 20  # bytes of head.json
+ABOUT = {  # its keys -> kinds
+    "format": int,
+    "recipe": dict,
+    "mesh_report": dict,
+    "unwrap_report": dict,
+    "displacements": list,
+    "images": list,
+    "hair_colour": list | NoneType,
+    "warnings": list,
+    "timings": dict,
+}
 
 
 class JobFilesError(ClipHeadError):
@@ -40,10 +69,17 @@ class SavedHead:
     timings: dict
     hair_colour: tuple | None = None  # (r, g, b) 0..255 sRGB
 
+    @property
+    def folder(self):
+        """Where it was read from."""
+        return self.images["albedo"].parent
+
 
 def save_head(head, folder):
     """Write a `Head` into a folder, which is made if needed; head.json comes last, so its presence means all is there."""
-    from PIL import Image  # the worker has Pillow, Blender may not
+    from PIL import Image  # the worker has Pillow and scipy, Blender may not
+
+    from .geometry.thumbnail import thumbnail
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,6 +97,8 @@ def save_head(head, folder):
     for name in images:
         # level 1: five times faster than the default, a few per cent larger
         Image.fromarray(getattr(head.textures, name)).save(folder / f"{name}.png", compress_level=1)
+    picture = thumbnail(head.unwrapped, head.textures.albedo, mesh.hair, head.textures.hair_colour)
+    Image.fromarray(picture).save(folder / THUMBNAIL)
     about = {
         "format": FORMAT,
         "recipe": head.recipe,
@@ -79,12 +117,13 @@ def load_head(folder):
     """Folder written by `save_head` -> SavedHead. Raises JobFilesError where files are missing or do not fit each other."""
     folder = Path(folder)
     try:
-        about = json.loads((folder / "head.json").read_text(encoding="utf-8"))
-        names = [*MESH_ARRAYS, *UNWRAP_ARRAYS, "displacements", *(HAIR_ARRAYS if about.get("hair_colour") else ())]
-        arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in names}
+        about = _read_about(folder / "head.json")
+        names = [*MESH_ARRAYS, *UNWRAP_ARRAYS, "displacements", *(HAIR_ARRAYS if about["hair_colour"] else ())]
+        arrays = {name: load_array(folder / f"{name}.npy") for name in names}
+        pictures = {name: _picture_size(folder / f"{name}.png") for name in about["images"]}
     except (OSError, ValueError) as error:
         raise JobFilesError(f"The head in {folder} cannot be read: {error}. Generate it again.") from error
-    _check(folder, about, arrays)
+    _check(folder, about, arrays, pictures)
     moves = arrays.pop("displacements")
     mesh = HeadMesh(
         **{name: arrays[name] for name in MESH_ARRAYS},
@@ -98,7 +137,7 @@ def load_head(folder):
         recipe=about["recipe"],
         warnings=tuple(about["warnings"]),
         timings=about["timings"],
-        hair_colour=tuple(about["hair_colour"]) if about.get("hair_colour") else None,
+        hair_colour=tuple(about["hair_colour"]) if about["hair_colour"] else None,
     )
 
 
@@ -130,21 +169,67 @@ def load_unwrapped(folder):
     return uv, seam, json.loads((Path(folder) / "unwrap.json").read_text(encoding="utf-8"))
 
 
+def load_array(path):
+    """A .npy file -> array. Raises ValueError or OSError, and asks for no more memory than the file has bytes."""
+    try:
+        with open(path, "rb") as file:
+            read = HEADERS.get(np.lib.format.read_magic(file))
+            if read is None:
+                raise ValueError("another version of the format")
+            shape, _, dtype = read(file)
+            size = os.path.getsize(path) - file.tell()
+        if dtype.hasobject or math.prod(shape) * dtype.itemsize != size:
+            raise ValueError(f"{dtype} {shape} in {size} bytes")
+        return np.load(path, allow_pickle=False)
+    except NO_HEADER as error:
+        raise ValueError(f"{Path(path).name} is no array: {error}") from error
+
+
+def _read_about(path):
+    """head.json -> dict with all its keys, of the kinds that `save_head` writes."""
+    if path.stat().st_size > ABOUT_LIMIT:
+        raise ValueError(f"{path.name} is larger than {ABOUT_LIMIT >> 20} MB")
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError(f"{path.name} is nested too deeply") from error
+    for key, kind in ABOUT.items():
+        if not isinstance(about, dict) or not isinstance(about.get(key), kind):
+            raise ValueError(f"{path.name} has no '{key}'")
+    if about["images"] != [name for name in IMAGES + SURFACE_IMAGES if name in about["images"] or name in IMAGES]:
+        raise ValueError(f"{path.name} names the images {about['images']}")
+    names, colour = about["displacements"], about["hair_colour"] or ()
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise ValueError(f"{path.name} has no names for its displacements")
+    if len(colour) not in (0, 3) or not all(isinstance(value, int | float) and 0 <= value <= 255 for value in colour):
+        raise ValueError(f"{path.name} has no colour for its hair")
+    return about
+
+
+def _picture_size(path):
+    """Width and height in px that a PNG file claims."""
+    with path.open("rb") as file:
+        start = file.read(24)
+    if start[:8] != b"\x89PNG\r\n\x1a\n" or start[12:16] != b"IHDR" or len(start) < 24:
+        raise ValueError(f"{path.name} is no PNG image")
+    return struct.unpack(">2L", start[16:])
+
+
 def _arrays(folder, names):
     try:
-        return {name: np.load(Path(folder) / f"{name}.npy", allow_pickle=False) for name in names}
+        return {name: load_array(Path(folder) / f"{name}.npy") for name in names}
     except (OSError, ValueError) as error:
         raise JobFilesError(f"The mesh in {folder} cannot be read: {error}. Try again.") from error
 
 
-def _check(folder, about, arrays):
+def _check(folder, about, arrays, pictures):
     """Shapes, kinds and index ranges: Blender crashes on a mesh with indices out of range."""
 
     def refuse(what):
         raise JobFilesError(f"The head in {folder} is damaged: {what}. Generate it again.")
 
-    if about.get("format") != FORMAT:
-        refuse(f"format {about.get('format')} instead of {FORMAT}")
+    if about["format"] != FORMAT:
+        refuse(f"format {about['format']} instead of {FORMAT}")
     V, F = len(arrays["vertices"]), len(arrays["faces"])
     corners = 4 if arrays["faces"].shape[-1:] == (4,) else 3
     shapes = {
@@ -172,11 +257,9 @@ def _check(folder, about, arrays):
             refuse(f"{name} points outside the {counts[name]} vertices")
     if not F or not len(arrays["boundary"]):
         refuse("it has no faces or no neck boundary")
-    if not set(IMAGES) <= set(about["images"]) <= set(IMAGES + SURFACE_IMAGES):
-        refuse(f"its images are {about['images']}")
-    for name in about["images"]:
-        if not (folder / f"{name}.png").is_file():
-            refuse(f"{name}.png is missing")
+    for name, (width, height) in pictures.items():
+        if not 0 < width == height <= LARGEST_PICTURE:
+            refuse(f"{name}.png has {width} x {height} px")
 
 
 def _plain(value):

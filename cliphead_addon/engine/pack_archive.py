@@ -2,17 +2,20 @@
 
 import lzma
 import shutil
+import struct
 import tempfile
+import unicodedata
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
 from .errors import PackError
-from .packs import MANIFEST, Pack, open_pack
+from .packs import MANIFEST, Pack, is_plain, open_pack
 
 MOST_FILES = 1000
 MOST_BYTES = 16 << 30  # of all files together, unpacked
 MOST_TIMES = 1000  # a file may grow by this factor; deflate's limit is 1032
+MOST_LISTED = 4 << 20  # bytes of the list of files at the archive's end
 BLOCK = 1 << 20
 DO_NOT = "Do not use this archive."
 
@@ -27,6 +30,7 @@ def install_pack(archive, packs, progress=None) -> Pack:
     report = progress or (lambda stage, fraction: None)
     packs.mkdir(parents=True, exist_ok=True)
     try:
+        _check_list(archive)
         with zipfile.ZipFile(archive) as file, tempfile.TemporaryDirectory(prefix=".pack_", dir=packs) as draft:
             entries = _checked(archive, file.infolist())
             free = shutil.disk_usage(packs).free
@@ -60,6 +64,20 @@ def install_pack(archive, packs, progress=None) -> Pack:
         raise PackError(f"{archive} cannot be unpacked into {packs}: {error.strerror or error}.") from error
 
 
+def _check_list(archive):
+    """Refuse an archive whose list of files would fill the memory; zipfile reads it as a whole."""
+    with archive.open("rb") as file:
+        file.seek(-min(archive.stat().st_size, (1 << 16) + 22 + 76), 2)  # the longest comment, the end record, zip64's
+        tail = file.read()
+    end = tail.rfind(b"PK\5\6")
+    size = struct.unpack_from("<L", tail, end + 12)[0] if 0 <= end <= len(tail) - 22 else 0
+    large = tail[max(end - 76, 0) : end]  # zip64's end record, if there is one
+    if len(large) == 76 and large.startswith(b"PK\6\6"):
+        size = struct.unpack_from("<Q", large, 40)[0]
+    if size > MOST_LISTED:
+        raise PackError(f"{archive} lists too many files; a pack has fewer than {MOST_FILES}. {DO_NOT}")
+
+
 def _checked(archive, entries):
     """The archive's files, if there are not too many, none too large, and all with plain names."""
     files = [entry for entry in entries if not entry.is_dir()]
@@ -67,15 +85,16 @@ def _checked(archive, entries):
         raise PackError(f"{archive} has {len(files)} files; a pack has fewer than {MOST_FILES}. {DO_NOT}")
     names = set()
     for entry in files:
-        name = PurePosixPath(entry.filename)
-        plain = str(name) == entry.filename and not name.is_absolute() and ".." not in name.parts
-        if not plain or set(entry.filename) & set('\\:\0"*?<>|') or entry.filename.lower() in names:
+        folded = unicodedata.normalize("NFC", entry.filename).casefold()  # as file systems may take names for the same
+        if not is_plain(entry.filename) or folded in names:
             raise PackError(f"{archive} holds '{entry.filename}', which is not a plain path of its own. {DO_NOT}")
-        names.add(entry.filename.lower())
+        names.add(folded)
         if (entry.external_attr >> 16) & 0o170000 == 0o120000:
             raise PackError(f"'{entry.filename}' in {archive} is a link. {DO_NOT}")
         if entry.file_size > MOST_TIMES * max(entry.compress_size, 1):
             raise PackError(f"'{entry.filename}' in {archive} claims to grow {MOST_TIMES} times. {DO_NOT}")
+    if sum(entry.compress_size for entry in files) > archive.stat().st_size:
+        raise PackError(f"{archive} uses the same bytes for several files. {DO_NOT}")
     if sum(entry.file_size for entry in files) > MOST_BYTES:
         raise PackError(f"{archive} unpacks to more than {MOST_BYTES >> 30} GB. {DO_NOT}")
     return files

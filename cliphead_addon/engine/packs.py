@@ -11,6 +11,7 @@ import json
 import math
 import operator
 import os
+import reprlib
 import tomllib
 import zlib
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ PICKLE_KINDS = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth", ".tar", ".npy
 SYSTEM_FILES = (".DS_Store", "Thumbs.db", "desktop.ini")  # file managers leave these behind; never read
 HEADER_LIMIT = 16 << 20  # bytes of a safetensors header; ours are below 100 kB
 MANIFEST_LIMIT = 4 << 20  # bytes
+TEXT_LIMIT = 64 << 20  # bytes of any other text, unpacked
 DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 AGAIN = "Copy the pack again from where it came."
 
@@ -83,12 +85,16 @@ class Pack:
 
     def tensors(self, relative):
         """A safetensors file (see `path`) -> dict of name to array; floats become float32, integers stay as they are."""
-        from safetensors.numpy import load_file  # kept here so that opening a pack needs numpy alone
+        from safetensors import SafetensorError  # kept here so that opening a pack needs numpy alone
+        from safetensors.numpy import load_file
 
         path = self.path(relative)
         if any(entry["dtype"] == "BF16" for entry in _safetensors_header(path).values()):
             raise PackError(f"{path} holds bfloat16 tensors, which numpy cannot read. Convert them to float16 or float32.")
-        arrays = load_file(path)
+        try:
+            arrays = load_file(path)
+        except (SafetensorError, ValueError) as error:
+            raise PackError(f"{path} is not a valid safetensors file ({error}). {AGAIN}") from error
         for name, array in arrays.items():
             if array.dtype.kind == "f":
                 arrays[name] = array.astype(np.float32)
@@ -168,12 +174,30 @@ def _open(folder, borrowers):
     for name, part in manifest["parts"].items():
         if "pack" in part:
             place = part["pack"]
+            if not is_plain(place.removeprefix("../")) or "/" in place.removeprefix("../"):
+                raise PackError(
+                    f"{folder / MANIFEST}: parts.{name} is borrowed from '{place}', which is neither a pack beside this one "
+                    "nor a bundled one. Do not use this pack."
+                )
             lender = _find(place, folder / place, folder.parent / place, BUNDLED / place)
             if lender not in opened:
                 opened[lender] = _open(lender, (*borrowers, folder))
             opened[lender].part(name)  # says so now if the lender lacks the part
             lenders[name] = opened[lender]
     return Pack(folder, manifest, lenders)
+
+
+def is_plain(name):
+    """Whether a name from a file is a relative path that stays where it starts and means the same on every system."""
+    path = PurePosixPath(name)
+    return (
+        str(path) == name
+        and not path.is_absolute()
+        and path.parts != ()
+        and all(part != ".." and part == part.rstrip(". ") for part in path.parts)
+        and not set(name) & set('\\:"*?<>|')
+        and all(ord(letter) >= 32 for letter in name)
+    )
 
 
 def _find(place, *candidates):
@@ -200,7 +224,7 @@ def _manifest_text(folder):
 def _parse(folder, text):
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: TOML's own errors, and numbers of thousands of digits
         raise PackError(f"{folder / MANIFEST} is not valid TOML: {error}.") from error
 
 
@@ -214,7 +238,7 @@ def _check_manifest(manifest, path):
     def demand(table, key, expected, valid, where=""):
         value = table.get(key)
         if not valid(value):
-            found = "nothing" if value is None else repr(value)[:80]
+            found = "nothing" if value is None else reprlib.repr(value)
             raise PackError(f"{path}: {where}{key} must be {expected}; found {found}.")
 
     demand(manifest, "format", f"{FORMAT}, the only form that this program reads", lambda value: value == FORMAT)
@@ -236,7 +260,7 @@ def _check_manifest(manifest, path):
             demand(part, key, "a relative path", lambda value: isinstance(value, str) and value, f"parts.{name}.")
     for name, entry in manifest["files"].items():
         demand(manifest["files"], name, "a table with 'size' and 'sha256'", lambda value: isinstance(value, dict), "files.")
-        demand(entry, "size", "a number of bytes", lambda value: isinstance(value, int), f"files.{name}.")
+        demand(entry, "size", "a number of bytes", _is_count, f"files.{name}.")
         demand(entry, "sha256", "64 hexadecimal digits", lambda value: isinstance(value, str), f"files.{name}.")
     files = set(manifest["files"])
     folders = {str(parent) for name in files for parent in PurePosixPath(name).parents}
@@ -248,8 +272,7 @@ def _check_manifest(manifest, path):
 def _check_files(folder, files):
     """Names first, then sums, then contents: nothing outside the folder is opened and nothing unproven is parsed."""
     for name in files:
-        plain = PurePosixPath(name)
-        if plain.is_absolute() or ".." in plain.parts or str(plain) != name or set(name) & set('\\:\0"*?<>|'):
+        if not is_plain(name):
             raise PackError(
                 f"{folder / MANIFEST} lists '{name}', which is not a plain path inside the pack. Do not use this pack."
             )
@@ -298,11 +321,16 @@ def _check_content(path):
     if path.suffix == ".safetensors":
         _safetensors_header(path)
         return
-    opener = gzip.open if path.suffix == ".gz" else open
+    opener, length = gzip.open if path.suffix == ".gz" else open, 0
+    decoder = codecs.getincrementaldecoder("utf-8")()  # incremental: a cut may fall inside a character
     try:
         with opener(path, "rb") as file:
-            start = file.read(1 << 16)
-        codecs.getincrementaldecoder("utf-8")().decode(start)  # incremental: the cut may fall inside a character
+            while block := file.read(1 << 20):
+                decoder.decode(block)
+                length += len(block)
+                if length > TEXT_LIMIT:
+                    raise PackError(f"{path} unpacks to more than {TEXT_LIMIT >> 20} MB of text. Do not use this pack.")
+        decoder.decode(b"", final=True)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise PackError(f"{path} does not hold text. {AGAIN}") from error
 
@@ -320,7 +348,9 @@ def _safetensors_header(path):
             spans = []
             for name, entry in header.items():
                 begin, end = entry["data_offsets"]
-                if end - begin != math.prod(entry["shape"]) * DTYPE_BYTES[entry["dtype"]] or min(entry["shape"], default=0) < 0:
+                if not all(map(_is_count, (begin, end, *entry["shape"]))):
+                    raise ValueError(f"tensor '{name}' has sizes that are not counts")
+                if end - begin != math.prod(entry["shape"]) * DTYPE_BYTES[entry["dtype"]]:
                     raise ValueError(f"tensor '{name}' of shape {entry['shape']} in {end - begin} bytes")
                 spans.append((begin, end))
             edges = [0, *(edge for span in sorted(spans) for edge in span), size - 8 - length]
@@ -329,6 +359,10 @@ def _safetensors_header(path):
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise PackError(f"{path} is not a valid safetensors file ({error}). {AGAIN}") from error
     return header
+
+
+def _is_count(value):
+    return type(value) is int and value >= 0
 
 
 def _is_list(value, kind):

@@ -16,10 +16,11 @@ from .stages import Head, TextureSet
 HINT_SIZE = 512  # px of the UV normal map that guides the texture
 
 
-def generate(prompt, models, settings, progress=None):
+def generate(prompt, models, settings, progress=None, preview=None):
     """Prompt, `models.Models`, Settings -> Head.
 
-    progress: called as (stage, fraction); what it raises, such as Cancelled, ends the work. Raises ClipHeadError.
+    progress: called as (stage, fraction); what it raises, such as Cancelled, ends the work. preview: called with the texture
+    while it forms, (r,r,3) uint8 sRGB. Raises ClipHeadError.
     """
     progress = progress or (lambda stage, fraction: None)
     timings = {}
@@ -63,6 +64,7 @@ def generate(prompt, models, settings, progress=None):
             guidance=settings.guidance,
             size=settings.texture_size,
             progress=report,
+            preview=preview,
         )
     colour = None
     if mesh.hair is not None:

@@ -1,21 +1,24 @@
 """The worker process: makes heads for Blender, or unwraps its meshes, one at a time, and keeps the models warm in between.
 
-$ python -I -u worker.py [--engine-module FILE]
+$ python -I -u worker.py [--log FILE] [--engine-module FILE]
 
-It speaks `protocol` on stdin and stdout, writes heads as `jobfiles`, and logs to stderr. It ends when stdin ends, so it
-never outlives Blender. --engine-module names a Python file with `load_models` and `generate` to use in place of the real
-engine; the tests do.
+It speaks `protocol` on stdin and stdout, writes heads as `jobfiles`, and logs to stderr, which --log says is that file. It ends
+when stdin ends or its parent is gone, so it never outlives Blender. --engine-module names a Python file with `load_models` and
+`generate` to use in place of the real engine; the tests do.
 """
 
 import argparse
 import faulthandler
 import importlib.util
+import io
+import itertools
 import os
 import queue
 import sys
 import threading
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,19 +31,35 @@ if not __package__:  # started as a script: open the package under its plain nam
     spec.loader.exec_module(sys.modules["cliphead_addon"])
     __package__ = "cliphead_addon.engine"
 
-from . import protocol
-from .errors import Cancelled, ClipHeadError
+from . import logfile, protocol
+from .errors import Cancelled, ClipHeadError, StorageError
 
 PROGRESS_INTERVAL = 0.05  # seconds between messages of one stage
+WATCH_INTERVAL = 0.2  # seconds between looks at the parent and the log
+SILENCE = 600.0  # seconds without a word from the parent, which says something every second, until an idle worker leaves
+PREVIEW_SIZE = 192  # px
+HEAVY = {  # what the engine imports -> seconds until then on one core; between two of them a job can be cancelled
+    "torch": 0.0,
+    ".head": 1.9,
+    ".torchvision_guard": 2.5,
+    "open_clip": 4.2,
+    ".nets.text": 6.2,
+    ".nets.texture": 6.2,
+    ".pipeline": 7.8,
+}
 
 
-def real_engine():
-    from . import models, pipeline  # torch arrives here
+def real_engine(progress):
+    for name, seconds in HEAVY.items():
+        progress("Starting the engine", seconds / max(HEAVY.values()))
+        importlib.import_module(name, __package__)
+    from . import models, pipeline
 
     return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate)
 
 
-def engine_from(path):
+def engine_from(path, progress):
+    progress("Starting the engine", 0.0)
     spec = importlib.util.spec_from_file_location("cliphead_engine_module", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -50,15 +69,18 @@ def engine_from(path):
 class Worker:
     """Takes jobs from one stream and answers on another.
 
-    find_engine: () -> an object with load_models(pack, device) and generate(prompt, models, settings, progress); called at
-    the first job, because importing the real one takes seconds.
+    find_engine: (progress) -> an object with load_models(pack, device) and generate(prompt, models, settings, progress,
+    preview); called at the first job, because importing the real one takes seconds. log: file that stderr goes to, or None.
     """
 
-    def __init__(self, source, sink, find_engine):
-        self.source, self.sink, self.find_engine = source, sink, find_engine
+    def __init__(self, source, sink, find_engine, log=None):
+        self.source, self.sink, self.find_engine, self.log = source, sink, find_engine, log
+        self.parent = os.getppid()
         self.sending = threading.Lock()
         self.jobs = queue.SimpleQueue()
+        self.busy, self.heard = False, time.monotonic()
         self.cancelled = set()  # ids of jobs to give up
+        self.pace = 1.0  # this computer's, as `estimate.Estimate` learns it
         self.engine = None
         self.layouts = {}  # pack -> UVLayout
         self.models = {}  # (pack, device) -> models, one entry at most
@@ -74,13 +96,26 @@ class Worker:
         version = ".".join(map(str, sys.version_info[:3]))
         self.send("hello", protocol=protocol.VERSION, python=version, pid=os.getpid())
         threading.Thread(target=self.listen, daemon=True).start()
+        threading.Thread(target=self.watch, daemon=True).start()
         while True:
-            self.work(self.jobs.get())
+            message = self.jobs.get()
+            self.busy = True
+            self.work(message)
+            self.busy = False
+
+    def watch(self):
+        """Leave when the parent is gone, even if something else holds stdin open; keep the log short."""
+        while os.getppid() == self.parent and (self.busy or time.monotonic() - self.heard < SILENCE):
+            if self.log is not None:
+                logfile.rotate(self.log)
+            time.sleep(WATCH_INTERVAL)
+        os._exit(0)
 
     def listen(self):
         """Obey the parent while the main thread computes; leave at once when it is gone or talks nonsense."""
         try:
             while (message := protocol.read(self.source)) is not None:
+                self.heard = time.monotonic()
                 match message["type"]:
                     case "generate" | "unwrap":
                         self.jobs.put(message)
@@ -101,7 +136,7 @@ class Worker:
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
             do = self.make_head if message["type"] == "generate" else self.unwrap
-            do(message, self.reporter(job))
+            do(message, Reporter(self, job))
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
         except ModuleNotFoundError as error:
@@ -109,7 +144,10 @@ class Worker:
             self.send("error", id=job, code="NO_ENGINE", text=missing_package(error.name))
         except Exception as error:
             traceback.print_exc()
-            if isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error):
+            if isinstance(error, OSError) and StorageError.is_about(error, message["folder"]):
+                remedy = "choose another folder in Edit > Preferences > File Paths > Temporary Files"
+                self.send("error", id=job, code=StorageError.code, text=str(StorageError.of(error, message["folder"], remedy)))
+            elif isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error):
                 text = "There is not enough memory. Choose a lower resolution or texture size, or close other programs."
                 self.send("error", id=job, code="OOM", text=text)
             else:
@@ -125,21 +163,27 @@ class Worker:
 
     def make_head(self, message, progress):
         progress("Starting the engine", 0.0)
-        if self.engine is None:
-            self.engine = self.find_engine()
+        from .estimate import SECONDS, Estimate
         from .jobfiles import save_head
         from .settings import Settings
         from .stages import Prompt
 
         settings = Settings(**{**message["settings"], "shape_keys": tuple(message["settings"].get("shape_keys", ()))})
         key = message["pack"], settings.device
+        warm = {"Starting the engine": self.engine is not None, "Loading the models": key in self.models}
+        progress.estimate = Estimate(settings, [name for name in SECONDS if not warm.get(name)], self.pace)
+        if self.engine is None:
+            self.engine = self.find_engine(progress)
         if key not in self.models:
             progress("Loading the models", 0.0)
             self.models.clear()
             self.models[key] = self.engine.load_models(*key)
-        head = self.engine.generate(Prompt(**message["prompt"]), self.models[key], settings, progress)
+        prompt, preview = Prompt(**message["prompt"]), self.previewer(message)
+        head = self.engine.generate(prompt, self.models[key], settings, progress, preview)
         progress("Writing the files", 0.0)
         save_head(head, message["folder"])
+        progress("Writing the files", 1.0)
+        self.pace = progress.estimate.pace
 
     def unwrap(self, message, progress):
         """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""
@@ -157,19 +201,41 @@ class Worker:
         hints = {name: message.get(name) for name in ("up", "front")}
         save_unwrapped(unwrap_mesh(**mesh, layout=self.layouts[message["pack"]], **hints), message["folder"])
 
-    def reporter(self, job):
-        """progress(stage, fraction) for one job: tells the parent, and raises Cancelled when the job is to stop."""
-        last = SimpleNamespace(stage=None, time=0.0)
+    def previewer(self, message):
+        """preview(image) for one job: (r,r,3) uint8 into a small PNG in its folder, whose name the parent is told."""
+        folder, numbers = Path(message["folder"]), itertools.count(1)
 
-        def progress(stage, fraction):
-            if job in self.cancelled:
-                raise Cancelled()
-            now = time.monotonic()
-            if stage != last.stage or now - last.time >= PROGRESS_INTERVAL:
-                last.stage, last.time = stage, now
-                self.send("progress", id=job, stage=stage, fraction=float(fraction))
+        def preview(image):
+            from PIL import Image
 
-        return progress
+            picture = Image.fromarray(image)
+            picture.thumbnail((PREVIEW_SIZE, PREVIEW_SIZE))
+            name = f"preview_{next(numbers)}.png"  # another name every time, as Blender keeps pictures by name
+            folder.mkdir(parents=True, exist_ok=True)
+            picture.save(folder / name, compress_level=1)
+            self.send("preview", id=message.get("id"), file=name)
+
+        return preview
+
+
+class Reporter:
+    """progress(stage, fraction) for one job: tells the parent, and raises Cancelled when the job is to stop.
+
+    estimate: an `estimate.Estimate`, once there is one, for the fraction of the whole and the seconds that are left.
+    """
+
+    def __init__(self, worker, job):
+        self.worker, self.job, self.estimate = worker, job, None
+        self.began, self.told, self.stage = time.monotonic(), 0.0, None
+
+    def __call__(self, stage, fraction):
+        if self.job in self.worker.cancelled:
+            raise Cancelled()
+        now = time.monotonic()
+        if stage != self.stage or now - self.told >= PROGRESS_INTERVAL:
+            self.stage, self.told = stage, now
+            whole, left = self.estimate.update(stage, fraction, now - self.began) if self.estimate else (None, None)
+            self.worker.send("progress", id=self.job, stage=stage, fraction=float(fraction), whole=whole, left=left)
 
 
 def missing_package(name):
@@ -180,17 +246,39 @@ def missing_package(name):
     )
 
 
+class Log(io.TextIOWrapper):
+    """Text to stderr's file; what cannot be written, to a full disk for example, is lost and nothing else happens."""
+
+    def __init__(self):
+        super().__init__(io.FileIO(2, "wb", closefd=False), "utf-8", "backslashreplace", write_through=True)
+
+    def write(self, text):
+        try:
+            return super().write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self):
+        try:
+            super().flush()
+        except OSError:
+            pass
+
+
 def main():
     parser = argparse.ArgumentParser(description="CLIP-Head's worker; started by Blender.")
+    parser.add_argument("--log", type=Path, help="the file that stderr goes to; it is kept short")
     parser.add_argument("--engine-module", help="a Python file with load_models and generate")
-    module = parser.parse_args().engine_module
+    options = parser.parse_args()
     faulthandler.enable()
     # Libraries may print and read as they like: the protocol keeps its own copies of both streams.
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
-    Worker(source, sink, (lambda: engine_from(module)) if module else real_engine).run()
+    sys.stdout = sys.stderr = Log()
+    find_engine = partial(engine_from, options.engine_module) if options.engine_module else real_engine
+    Worker(source, sink, find_engine, options.log).run()
 
 
 if __name__ == "__main__":

@@ -8,29 +8,12 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
+from waiting import let_time_pass, press_generate
 
 from cliphead_addon.blender import api
 from cliphead_addon.blender.head_object import read_recipe
 from cliphead_addon.blender.operators import CLIPHEAD_OT_generate
 from cliphead_addon.engine.errors import Cancelled, ClipHeadError
-
-
-def press_generate(session, prompt, **choices):
-    """What the button does in a window: start and return."""
-    from cliphead_addon.blender.properties import CHOICES, request
-
-    settings = bpy.context.scene.cliphead
-    settings.prompt = prompt
-    words, options = request({name: choices.get(name, getattr(settings, name)) for name in CHOICES})
-    session.start(words, options, session.Place(bpy.context.scene.name, tuple(bpy.context.scene.cursor.location)))
-
-
-def let_time_pass(session, until=lambda: False, limit=20.0):
-    """Run the session's timer, which needs an event loop otherwise, until it ends or a condition holds."""
-    begin = time.monotonic()
-    while session.tick() is not None and not until():
-        assert time.monotonic() - begin < limit
-        time.sleep(0.02)
 
 
 def test_the_operator_makes_a_head_at_the_cursor(session):
@@ -132,13 +115,6 @@ def test_the_button_returns_at_once_and_the_timer_places_the_head(session):
     assert tuple(head.location) == (0, 1, 0)
 
 
-def test_only_one_head_at_a_time(session):
-    press_generate(session, "slow")
-    assert not bpy.ops.cliphead.generate.poll()
-    with pytest.raises(ClipHeadError, match="being made already"):
-        api.generate("a man")
-
-
 def test_cancel_stops_the_job_and_keeps_the_worker(session):
     press_generate(session, "slow")
     let_time_pass(session, until=lambda: session.state.job.stage == "Painting slowly")
@@ -174,14 +150,6 @@ def test_a_killed_worker_is_a_message_and_nothing_else(session):
     assert not bpy.data.objects and list(bpy.data.meshes) == [mesh]
     assert bpy.ops.cliphead.generate.poll()
     assert api.generate("a man").name == "A man"
-
-
-def test_opening_another_file_gives_the_job_up(session):
-    press_generate(session, "slow")
-    let_time_pass(session, until=lambda: session.state.job.stage == "Painting slowly")
-    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    let_time_pass(session)
-    assert not bpy.data.objects and session.state.job is None
 
 
 def test_a_head_waits_for_object_mode(session):

@@ -82,6 +82,7 @@ def test_what_arrives_is_what_was_promised(fetch, tmp_path):
     assert left(tmp_path) == ["file"] and told[-1] == ("Downloading", 1.0)
 
 
+@pytest.mark.promise
 def test_nothing_is_asked_when_going_online_is_not_allowed(fetch, server, tmp_path):
     with pytest.raises(DownloadError, match="Allow Online Access") as caught:
         fetch("good", online=False)
@@ -93,6 +94,7 @@ def test_a_file_that_is_there_is_not_fetched_again(fetch, server, tmp_path):
     assert fetch("good", online=False) == tmp_path / "file" and not server.asked
 
 
+@pytest.mark.promise
 def test_only_https_is_followed(fetch, server):
     with pytest.raises(DownloadError, match="https"):
         fetch("good", schemes=("https",))
@@ -101,6 +103,7 @@ def test_only_https_is_followed(fetch, server):
         fetch("redirect")
 
 
+@pytest.mark.promise
 def test_a_broken_download_goes_on_where_it_stopped(fetch, server, tmp_path):
     assert fetch("breaks").read_bytes() == CONTENT
     assert [start for _, start in server.asked] == [None, "bytes=300000-", "bytes=600000-", "bytes=900000-"]
@@ -121,6 +124,7 @@ def test_a_server_without_ranges_starts_again(fetch, tmp_path):
     assert fetch("no-range").read_bytes() == CONTENT
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize(
     "place, said",
     [("long", "bytes where"), ("short", "bytes where"), ("endless", "longer than"), ("other", "SHA-256"), ("absent", "404")],

@@ -1,6 +1,7 @@
 """A head goes through its folder unchanged, and a damaged folder is refused."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import fake_engine
@@ -75,6 +76,7 @@ def test_a_missing_file_is_refused(folder, name):
         load_head(folder)
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize(
     "name, damage",
     [
@@ -93,4 +95,55 @@ def test_damaged_arrays_are_refused(folder, name, damage):
     path = folder / f"{name}.npy"
     np.save(path, damage(np.load(path)), allow_pickle=True)
     with pytest.raises(JobFilesError, match="Generate it again"):
+        load_head(folder)
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("shape", [(10**15,), (10**10, 10**10), (3, 10**7)])
+def test_an_array_larger_than_its_file_is_refused_before_memory_is_asked_for(folder, shape):
+    with open(folder / "vertices.npy", "wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        file.write(bytes(64))
+    tracemalloc.start()
+    with pytest.raises(JobFilesError, match="Generate it again"):
+        load_head(folder)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\1\0\x76\0" + b"(" * 118, b"PK\3\4"])
+def test_a_file_that_is_no_array_is_refused(folder, content):
+    (folder / "vertices.npy").write_bytes(content)
+    with pytest.raises(JobFilesError, match="Generate it again"):
+        load_head(folder)
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda about: [about],
+        lambda about: "[" * 100_000,
+        lambda about: {**about, "displacements": [1, 2]},
+        lambda about: {**about, "displacements": ["smile", "smile"]},
+        lambda about: {**about, "hair_colour": ["red"]},
+        lambda about: {**about, "recipe": None},
+        lambda about: {key: value for key, value in about.items() if key != "timings"},
+        lambda about: {**about, "warnings": "x" * (17 << 20)},
+    ],
+)
+def test_a_description_that_is_not_one_is_refused(folder, change):
+    about = change(json.loads((folder / "head.json").read_text()))
+    (folder / "head.json").write_text(about if isinstance(about, str) else json.dumps(about))
+    with pytest.raises(JobFilesError, match="Generate it again"):
+        load_head(folder)
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("side", [0, 100_000])
+def test_a_picture_that_claims_a_huge_size_is_refused(folder, side):
+    content = bytearray((folder / "albedo.png").read_bytes())
+    content[16:24] = side.to_bytes(4, "big") * 2
+    (folder / "albedo.png").write_bytes(content)
+    with pytest.raises(JobFilesError, match="albedo.png has"):
         load_head(folder)

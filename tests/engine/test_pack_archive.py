@@ -61,6 +61,7 @@ def symlink(name):
     return info
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize(
     "more, said",
     [
@@ -68,6 +69,9 @@ def symlink(name):
         ({"/evil.txt": b"x"}, "plain path"),
         ({"C:\\evil.txt": b"x"}, "plain path"),
         ({"A.safetensors": b"x"}, "plain path"),
+        ({"stra\u00dfe.txt": b"x", "STRASSE.txt": b"x"}, "plain path"),
+        ({"a.txt ": b"x"}, "plain path"),
+        ({"line\nbreak.txt": b"x"}, "plain path"),
         ({symlink("link.txt"): b"/etc/passwd"}, "is a link"),
         ({f"{i}.txt": b"" for i in range(2000)}, "2002 files"),
         ({"evil.pkl": b"x"}, "can run code"),
@@ -81,10 +85,51 @@ def test_hostile_archives_leave_nothing(install, files, tmp_path, more, said):
     assert not left(tmp_path) and not (tmp_path / "evil.txt").exists()
 
 
+@pytest.mark.promise
 def test_bombs_are_refused_before_they_are_unpacked(install, files, tmp_path):
     with pytest.raises(PackError, match="1000 times"):
         install(files | {"zeros.txt": bytes(1 << 24)})
     assert not left(tmp_path)
+
+
+@pytest.mark.promise
+def test_files_that_share_their_bytes_are_refused(install, files, tmp_path):
+    path = tmp_path / "pack.zip"
+    noise = np.random.default_rng(0).bytes(5000)
+    with pytest.raises(PackError, match="not listed"):
+        install(files | {f"{number}.txt": noise for number in range(4)})
+    with zipfile.ZipFile(path) as archive:
+        first, *others = (entry.header_offset for entry in archive.infolist()[-4:])
+    content = bytearray(path.read_bytes())
+    for offset in others:  # all lists' entries point to the first one's bytes, and the others' bytes go
+        at = content.rfind(offset.to_bytes(4, "little"))
+        content[at : at + 4] = first.to_bytes(4, "little")
+    end, listed = content.rfind(b"PK\5\6"), content.find(b"PK\1\2")
+    del content[others[0] : listed]
+    end = content.rfind(b"PK\5\6")
+    content[end + 16 : end + 20] = others[0].to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(PackError, match="same bytes|whole zip"):
+        install_pack(path, tmp_path / "packs")
+    assert not left(tmp_path)
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("large", [False, True])
+def test_a_list_of_a_million_files_is_refused_before_it_is_read(install, files, tmp_path, monkeypatch, large):
+    path = tmp_path / "pack.zip"
+    install(files)
+    content = bytearray(path.read_bytes())
+    end = content.rfind(b"PK\5\6")
+    if large:  # zip64's own record has the size
+        record = b"PK\6\6" + bytes(36) + (60_000_000).to_bytes(8, "little") + bytes(8) + b"PK\6\7" + bytes(16)
+        content[end:end] = record
+    else:
+        content[end + 12 : end + 16] = (60_000_000).to_bytes(4, "little")
+    path.write_bytes(content)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(PackError, match="lists too many files"):
+        install_pack(path, tmp_path / "packs")
 
 
 def test_a_file_longer_than_it_says_is_refused(install, files, tmp_path):

@@ -78,6 +78,7 @@ def test_an_absent_part_is_named_together_with_those_present(pack):
         pack.part("texture")
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize("name", ["pack.toml", "identity.safetensors", "text/model.json", "text/bpe.txt.gz"])
 def test_one_flipped_bit_in_any_byte_is_found_and_its_file_named(pack, name):
     path = pack.folder / name
@@ -117,6 +118,7 @@ def test_what_file_managers_leave_behind_does_no_harm(pack):
 ESCAPES = ["/etc/passwd", "../outside.json", "text/../../outside.json", "C:/x.json", "text\\model.json", "./a.json"]
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize("name", ESCAPES)
 def test_paths_that_could_leave_the_pack_are_refused(pack, name):
     forge(pack.folder, lambda manifest: manifest["files"].update({name: {"size": 1, "sha256": "0" * 64}}))
@@ -124,6 +126,7 @@ def test_paths_that_could_leave_the_pack_are_refused(pack, name):
         packs.open_pack(pack.folder)
 
 
+@pytest.mark.promise
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 def test_links_that_leave_the_pack_are_refused(pack, tmp_path):
     shutil.move(pack.folder / "text", tmp_path / "elsewhere")
@@ -138,6 +141,7 @@ def test_pickles_are_refused_by_name(pack):
         packs.seal(pack.folder)
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize("start", [pickle.dumps({"a": 1}, 2), pickle.dumps({"a": 1}, 5), b"PK\3\4 a torch archive"])
 def test_pickles_are_refused_by_their_first_bytes_whatever_their_name(pack, start):
     for name in ("identity.safetensors", "text/model.json"):
@@ -148,6 +152,7 @@ def test_pickles_are_refused_by_their_first_bytes_whatever_their_name(pack, star
         (pack.folder / name).write_bytes(intact)
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize("name", ["run.py", "weights.h5", "noextension", "library.so"])
 def test_other_kinds_of_files_are_refused(pack, name):
     (pack.folder / name).write_bytes(b"x")
@@ -155,6 +160,7 @@ def test_other_kinds_of_files_are_refused(pack, name):
         packs.seal(pack.folder)
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize(
     "header",
     [
@@ -175,6 +181,7 @@ def test_a_safetensors_header_that_disagrees_with_its_file_is_refused(pack, head
         packs.seal(pack.folder)
 
 
+@pytest.mark.promise
 def test_a_header_longer_than_the_file_is_never_read(pack):
     (pack.folder / "identity.safetensors").write_bytes((1 << 62).to_bytes(8, "little") + b"{}")
     with pytest.raises(PackError, match="header of"):
@@ -246,6 +253,16 @@ def test_the_box_comes_with_the_head_model(pack, tmp_path):
     np.testing.assert_array_equal(high, pack.box[1])
 
 
+@pytest.mark.promise
+@pytest.mark.parametrize(
+    "place", ["/srv/other", "../../other", "a/../../other", "\\\\server\\share", "C:other", "~/other", "."]
+)
+def test_a_pack_borrows_only_from_its_neighbours(pack, place):
+    forge(pack.folder, lambda manifest: manifest["parts"].update(text={"pack": place}))
+    with pytest.raises(PackError, match="neither a pack beside this one nor a bundled one"):
+        packs.open_pack(pack.folder)
+
+
 def test_packs_that_borrow_in_a_circle_are_refused(pack, tmp_path):
     write_pack(tmp_path / "mixed", MANIFEST | {"parts": {"identity": {"pack": "tiny"}}})
     forge(pack.folder, lambda manifest: manifest["parts"].update(text={"pack": "mixed"}))
@@ -275,3 +292,36 @@ def test_sealing_twice_changes_nothing(pack):
     first = (pack.folder / "pack.toml").read_bytes()
     packs.seal(pack.folder)
     assert (pack.folder / "pack.toml").read_bytes() == first
+
+
+@pytest.mark.promise
+def test_text_that_unpacks_to_gigabytes_is_refused(pack, monkeypatch):
+    monkeypatch.setattr(packs, "TEXT_LIMIT", 1 << 20)
+    (pack.folder / "text" / "bpe.txt.gz").write_bytes(gzip.compress(bytes(3 << 20)))
+    with pytest.raises(PackError, match="bpe.txt.gz unpacks to more than 1 MB"):
+        packs.seal(pack.folder)
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 100_000,
+        "a = " + "9" * 10_000,
+        "a = {" * 50_000,
+        "a" + ".a" * 9000 + " = 1",
+        "format" + ".a" * 9000 + " = 1",
+    ],
+)
+def test_a_manifest_that_is_nested_or_long_beyond_reason_is_refused(pack, text):
+    (pack.folder / "pack.toml").write_text(packs._seal_line(text) + "\n" + text, encoding="utf-8")
+    with pytest.raises(PackError, match="pack.toml"):
+        packs.open_pack(pack.folder)
+
+
+@pytest.mark.parametrize("shape", ["[2.0]", "[true, 2]", "[NaN]", "[1e400]", "[]"])
+def test_sizes_that_are_no_counts_are_refused(pack, shape):
+    header = b'{"a":{"dtype":"F16","shape":%s,"data_offsets":[0,4]}}' % shape.encode()
+    (pack.folder / "identity.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(PackError, match="not a valid safetensors file"):
+        packs.seal(pack.folder)

@@ -1,6 +1,7 @@
 """The protocol's frames, and the worker as Blender sees it: a process on two pipes."""
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import cliphead_addon
-from cliphead_addon.engine import protocol
+from cliphead_addon.engine import logfile, protocol
 from cliphead_addon.engine.jobfiles import load_head
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
@@ -44,6 +45,7 @@ def test_messages_arrive_as_they_were_sent():
         (frame(b"[" * 100_000), "not JSON"),
         (frame(b"[1]"), 'with a "type"'),
         (frame(b'{"type":3}'), 'with a "type"'),
+        (frame(b'{"type":"progress","fraction":NaN}'), "NaN is not a number"),
     ],
 )
 def test_bad_frames_are_refused(data, said):
@@ -115,6 +117,7 @@ def test_stages_come_before_the_result(worker, tmp_path):
     while (message := worker.read())["type"] == "progress":
         stages.append(message["stage"])
     assert message == {"type": "result", "id": 1, "folder": str(tmp_path / "job")}
+    stages = list(dict.fromkeys(stages))  # a stage may report more than once
     assert stages[:2] == ["Starting the engine", "Loading the models"] and stages[-1] == "Writing the files"
 
 
@@ -158,6 +161,7 @@ def test_settings_out_of_range_are_refused(worker, tmp_path):
     assert worker.until("error")["code"] == "BAD_SETTING"
 
 
+@pytest.mark.promise
 def test_nonsense_on_the_pipe_ends_the_worker(worker):
     worker.process.stdin.write(b"GET / HTTP/1.1\r\n\r\n")
     worker.process.stdin.flush()
@@ -174,6 +178,61 @@ def test_the_worker_does_not_outlive_its_parent(worker, tmp_path):
     assert time.monotonic() - begin < 1.0
 
 
+@pytest.mark.promise
+def test_the_worker_dies_with_a_killed_parent_even_if_its_pipe_stays_open(tmp_path):
+    """The parent of the worker is killed while somebody else, the test, holds the pipe to its stdin."""
+    script = (
+        "import subprocess, sys, time; p = subprocess.Popen(sys.argv[1:], stdin=0, stdout=subprocess.PIPE);"
+        "p.stdout.read(4); print(p.pid, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, sys.executable, "-I", str(PACKAGE / "engine" / "worker.py")]
+    source, held = os.pipe()
+    parent = subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.close(source)
+    parent.stdout.readline()
+    parent.kill()
+    begin = time.monotonic()
+    parent.communicate(timeout=5)  # stderr, which the worker shares, ends with its last holder
+    assert time.monotonic() - begin < 1.5  # half a second for a busy computer
+    os.close(held)
+
+
+@pytest.mark.promise
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_the_worker_opens_no_port(worker, tmp_path):
+    worker.ask("slow", tmp_path / "job")
+    worker.until("progress", stage="Painting slowly")
+    links = [os.readlink(path) for path in Path(f"/proc/{worker.process.pid}/fd").iterdir()]
+    assert links and not [link for link in links if link.startswith("socket:")]
+
+
+def test_a_log_on_a_full_disk_stops_nothing(tmp_path):
+    talk = Talk(PACKAGE / "engine" / "worker.py", "/dev/full")
+    talk.ask("noisy", tmp_path / "job")
+    assert talk.until("result")["id"] == 1
+    talk.send("shutdown")
+    assert talk.process.wait(timeout=5) == 0
+
+
+def test_the_log_is_bounded_and_its_end_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(logfile, "LIMIT", 1000)
+    path = tmp_path / "worker.log"
+    with open(path, "ab", buffering=0) as log:  # stays open, as the worker's does
+        for number in range(100):
+            log.write(f"line {number:04} and more\n".encode())
+            logfile.rotate(path)
+            assert path.stat().st_size <= 1000
+    text = logfile.tail(path, 1500)
+    assert text.endswith("line 0099 and more\n") and "line 0050" in text and len(text) <= 1500
+    assert logfile.tail(tmp_path / "absent", 10) == ""
+
+
+def test_a_number_that_is_not_finite_is_not_sent():
+    with pytest.raises(protocol.ProtocolError, match="finite"):
+        protocol.write(io.BytesIO(), {"type": "generate", "variation": float("nan")})
+
+
+@pytest.mark.promise
 def test_the_worker_dies_with_a_killed_parent(tmp_path):
     script = (
         "import subprocess, sys, time; p = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE);"

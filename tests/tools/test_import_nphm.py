@@ -200,6 +200,7 @@ class Bomb:
         return open, (str(self.trace), "w")
 
 
+@pytest.mark.promise
 def test_a_checkpoint_that_carries_code_is_not_opened(official, tmp_path):
     path = official[0]["identity"] / "checkpoints" / NEWEST
     torch.save({"epoch": 1, "decoder_state_dict": Bomb(tmp_path / "trace")}, path)

@@ -1,5 +1,9 @@
 """Colours for an unwrapped head: diffusers' ControlNet pipeline conditioned on a UV normal map, then seam equalisation."""
 
+import functools
+import json
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +20,9 @@ from diffusers.utils import logging  # isort: skip
 
 logging.disable_progress_bar()  # the worker's output belongs to its protocol
 
+ABSENT = ("text_encoder", "tokenizer", "safety_checker", "feature_extractor", "image_encoder")  # not needed here
 PADDING = 8  # px past the island, at the final size
+PREVIEW_SHARE = 0.25  # of the painting's time that previews may take
 SEAM_BAND = 0.06  # of the image's side: how far from the cut a difference in colour is spread
 
 
@@ -45,13 +51,15 @@ class TextureModel:
         folder = Path(folder)
         if not (folder / "model_index.json").is_file():
             raise PackError(f"No diffusers pipeline in {folder}: model_index.json is missing. Reinstall the pack.")
-        absent = dict.fromkeys(("text_encoder", "tokenizer", "safety_checker", "feature_extractor", "image_encoder"))
+        _check_index(folder / "model_index.json")
+        absent = dict.fromkeys(ABSENT)
         try:
             pipeline = StableDiffusionControlNetPipeline.from_pretrained(
                 folder,
                 **absent,
                 requires_safety_checker=False,
                 local_files_only=True,
+                use_safetensors=True,
                 dtype=torch.float32,
                 low_cpu_mem_usage=False,
             )
@@ -80,32 +88,39 @@ class TextureModel:
         guidance=2.0,
         size=512,
         progress=None,
+        preview=None,
     ):
         """Paint a head: -> Painting of side `size`, padded past the island, both sides of the cut alike.
 
         tokens, negative_tokens: (T,D) float32 text features. normal_uv: (r,r,3) uint8. coverage: (size,size) bool.
         seam: (P,2,2) UV points facing each other across the cut (`seam_pairs`), or None.
         guidance: classifier-free guidance scale, 1 = off. progress: called as (stage, fraction); what it raises ends the work.
+        preview: called with what the image is going to be, (r,r,3) uint8, as often as costs little.
         """
         if np.shape(tokens) != np.shape(negative_tokens):
             raise ValueError(f"Prompt features {np.shape(tokens)} and negative features {np.shape(negative_tokens)} differ.")
         report = progress or (lambda stage, fraction: None)
 
+        show = _Sparingly(lambda latents: preview(self._decode(latents)))
+
         def after_step(pipeline, step, timestep, state):
             report("texture", 0.9 * (step + 1) / pipeline.num_timesteps)
+            if preview is not None and guesses and step + 1 < pipeline.num_timesteps:
+                show(guesses[-1])
             return state
 
         report("texture", 0.0)
-        image = self.pipeline(
-            prompt_embeds=torch.tensor(np.asarray(tokens, np.float32))[None].to(self.pipeline.device),
-            negative_prompt_embeds=torch.tensor(np.asarray(negative_tokens, np.float32))[None].to(self.pipeline.device),
-            image=self._hint(normal_uv),
-            num_inference_steps=steps,
-            guidance_scale=float(guidance),
-            generator=torch.Generator("cpu").manual_seed(seed),
-            callback_on_step_end=after_step,
-            output_type="np",
-        ).images[0]  # (r,r,3) in [0,1]
+        with _guesses(self.pipeline.scheduler) as guesses:
+            image = self.pipeline(
+                prompt_embeds=torch.tensor(np.asarray(tokens, np.float32))[None].to(self.pipeline.device),
+                negative_prompt_embeds=torch.tensor(np.asarray(negative_tokens, np.float32))[None].to(self.pipeline.device),
+                image=self._hint(normal_uv),
+                num_inference_steps=steps,
+                guidance_scale=float(guidance),
+                generator=torch.Generator("cpu").manual_seed(seed),
+                callback_on_step_end=after_step,
+                output_type="np",
+            ).images[0]  # (r,r,3) in [0,1]
         if self.upscaler:
             image = self.upscaler.enlarge(image, size, progress)
         image = resize(image, size)
@@ -117,6 +132,13 @@ class TextureModel:
         roughness, relief = np.moveaxis(image[..., 3:], -1, 0) if image.shape[-1] == 5 else (None, None)
         return Painting(_whole(image[..., :3], np.uint8), _whole(roughness, np.uint8), _whole(relief, np.uint16))
 
+    @torch.inference_mode()
+    def _decode(self, latents):
+        """Latents (1,C,h,w) -> (r,r,3) uint8."""
+        vae = self.pipeline.vae
+        image = vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0][0]
+        return ((image.permute(1, 2, 0) * 0.5 + 0.5).clamp(0, 1) * 255).round().byte().cpu().numpy()
+
     def _hint(self, normal_uv):
         size = self.native_size
         return torch.from_numpy(resize(normal_uv.astype(np.float32) / 255, size)).permute(2, 0, 1)[None]
@@ -125,6 +147,50 @@ class TextureModel:
 def _whole(image, kind):
     """[0,1] -> the whole range of an integer type; None stays None."""
     return None if image is None else np.rint(image * np.iinfo(kind).max).astype(kind)
+
+
+def _check_index(path):
+    """Refuse a pipeline that names other programs than diffusers for its parts: it would import them."""
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        used = {name: value for name, value in index.items() if not name.startswith("_") and name not in ABSENT}
+    except (AttributeError, OSError, RecursionError, ValueError) as error:
+        raise PackError(f"{path} cannot be read ({error}). Reinstall the pack.") from error
+    for name, value in used.items():
+        if isinstance(value, list) and (len(value) != 2 or value[0] not in (None, "diffusers")):
+            raise PackError(f"{path}: '{name}' is to be loaded by {value[0]!r} instead of diffusers. Do not use this pack.")
+
+
+class _Sparingly:
+    """Calls a function again only when its last call's time has become PREVIEW_SHARE of all time since."""
+
+    def __init__(self, function):
+        self.function, self.due = function, 0.0
+
+    def __call__(self, argument):
+        began = time.monotonic()
+        if began >= self.due:
+            self.function(argument)
+            ended = time.monotonic()
+            self.due = ended + (ended - began) * (1 / PREVIEW_SHARE - 1)
+
+
+@contextmanager
+def _guesses(scheduler):
+    """While it lasts: a list whose last item is the scheduler's guess of the finished latents, empty if it makes none."""
+    guesses, step = [], scheduler.step
+
+    @functools.wraps(step)  # the pipeline looks at the signature
+    def watched(*arguments, return_dict=True, **options):
+        output = step(*arguments, **options, return_dict=True)
+        guesses[:] = [output.pred_original_sample] if getattr(output, "pred_original_sample", None) is not None else []
+        return output if return_dict else (output.prev_sample,)
+
+    scheduler.step = watched
+    try:
+        yield guesses
+    finally:
+        del scheduler.step
 
 
 def resize(image, size):

@@ -1,3 +1,7 @@
+import json
+import shutil
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -154,3 +158,36 @@ def test_equalising_brings_the_difference_at_the_seam_to_zero_and_leaves_the_mid
 def test_sides_that_agree_stay_as_they_are():
     image = np.broadcast_to(np.float32([0.2, 0.5, 0.7]), (64, 64, 3))
     np.testing.assert_allclose(equalise_seam(image, seam_pairs(*strip())), image, atol=1e-6)
+
+
+def test_previews_show_what_the_image_is_going_to_be_and_change_nothing(model, monkeypatch):
+    monkeypatch.setattr("cliphead_addon.engine.nets.texture.PREVIEW_SHARE", 1.0)
+    shown = []
+    plain = paint(model, steps=6)
+    np.testing.assert_array_equal(paint(model, steps=6, preview=shown.append), plain)
+    assert len(shown) == 5 and shown[0].shape == (SIZE, SIZE, 3) and shown[0].dtype == np.uint8
+    inner = np.s_[SIZE // 3 : SIZE // 2, SIZE // 3 : SIZE // 2]
+    distance = [np.abs(picture[inner].astype(float) - plain[inner]).mean() for picture in shown]
+    assert distance[-1] < distance[0]
+
+
+def test_previews_take_a_small_share_of_the_time(model, monkeypatch):
+    monkeypatch.setattr("cliphead_addon.engine.nets.texture.PREVIEW_SHARE", 1e-6)
+    shown = []
+    paint(model, steps=6, preview=shown.append)
+    assert len(shown) == 1
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("text", ['{"unet": ["antigravity", "UNet2DConditionModel"]}', "[" * 100_000, "[]", '{"vae": ["a"]}'])
+def test_a_pipeline_that_names_another_program_is_refused(folder, tmp_path, text):
+    shutil.copytree(folder, tmp_path / "texture")
+    index = json.loads((folder / "model_index.json").read_text())
+    try:
+        text = json.dumps(index | json.loads(text))
+    except (RecursionError, TypeError):
+        pass
+    (tmp_path / "texture" / "model_index.json").write_text(text)
+    with pytest.raises(PackError, match="model_index.json"):
+        TextureModel.load(tmp_path / "texture")
+    assert "antigravity" not in sys.modules
