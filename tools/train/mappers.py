@@ -5,9 +5,9 @@ $ python -m tools.train.mappers --text ViT-B-32 --weights vit_b_32.safetensors -
 
 The pairs are studio people and sentences about them. The identity network learns by the likelihood of a person's whitened shape
 parameters s: y = A s is normal with the mean and deviations that the network reads from the sentence, A learnt with it; what
-words can name (measures, age, ...) counts once more, each by its own likelihood. The hair network learns the chances of
-styles for a sentence about a person, the expression network the expression's weights. All continue with the linear maps to
-codes from tools.train.head; a pack without hair gets no hair network.
+words can name (measures, age, ...) counts once more, each by a likelihood and a deviation of its own. The hair network learns
+the chances of styles for a sentence about a person, the expression network the expression's weights. All continue with the
+linear maps to codes from tools.train.head; a pack without hair gets no hair network.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
-from cliphead_addon.engine.nets.mapping import AMOUNTS, LOG_DEVIATION, SELDOM, Mapper, hair_features, split, split_hair
+from cliphead_addon.engine.nets.mapping import AMOUNTS, LOG_DEVIATION, SELDOM, Mapper, hair_features, split, split_hair, steady
 from cliphead_addon.engine.nets.text import TextModel
 from cliphead_addon.engine.packs import set_part
 from tools.studio import captions
@@ -125,7 +125,7 @@ class Training(nn.Module):
     def __init__(self, inputs, directions, shapes):
         super().__init__()
         dimensions = len(directions)
-        self.identity = Mapper(inputs, 2 * dimensions, dropout=0.15)
+        self.identity = Mapper(inputs, 2 * dimensions + directions.shape[1], dropout=0.15)
         self.hair = Mapper(inputs + dimensions, len(STYLE_NAMES) + 2 * AMOUNTS, dropout=0.15)
         self.expression = Mapper(inputs, shapes, dropout=0.05)
         self.mix = nn.Parameter(word_axes(directions))
@@ -137,14 +137,17 @@ class Training(nn.Module):
 
     def identity_loss(self, embedding, code):
         """Negative log likelihood per parameter, and per named quantity. embedding (B,C), whitened code (B,D)."""
-        mean, log_deviation = split(self.identity(embedding))
+        mean, log_deviation, log_limit = split(self.identity(embedding), len(self.mix))
         y = code @ self.mix.T
         squared = ((y - mean) * (-log_deviation).exp()).square()
         whole = (0.5 * squared + log_deviation).mean() - torch.linalg.slogdet(self.mix).logabsdet / len(self.mix)
-        along = torch.linalg.solve(self.mix, torch.eye(len(self.mix))).T @ self.directions  # (D,k): y -> named quantities
-        variance = (2 * log_deviation).exp() @ along.square() + FAINT**2
-        missed = (code @ self.directions - mean @ along).square()
+        variance = (2 * log_limit).exp() + FAINT**2
+        missed = (code @ self.directions - mean @ self.named()).square()
         return whole + 0.5 * (missed / variance + variance.log()).mean()
+
+    def named(self):
+        """(D,Q) from y to what words can name."""
+        return torch.linalg.inv(self.mix).T @ self.directions
 
     def hair_loss(self, embedding, code, style, amounts, weight):
         """Negative log likelihoods of styles (B,) and amounts (B,2), weighted (B,2). embedding (B,C), whitened code (B,D)."""
@@ -160,15 +163,17 @@ class Training(nn.Module):
 def calibrate(training, embedding, code):
     """Widens all deviations until unseen people are likeliest: the people of the training are known too well."""
     training.eval()
-    bias = training.identity.layers[-1].bias[code.shape[1] :]
-    learnt, shifts = bias.clone(), np.linspace(0, 2, 21)
-    losses = []
-    for shift in shifts:
-        bias.copy_(learnt + shift)
-        losses.append(float(training.identity_loss(embedding, code)))
-    best = int(np.argmin(losses))
-    bias.copy_(learnt + shifts[best])
-    print(f"deviations: logit + {shifts[best]:.1f}, likelihood {losses[0]:.4f} -> {losses[best]:.4f}", flush=True)
+    D = code.shape[1]
+    for name, some in (("shape parameters", slice(D, 2 * D)), ("named quantities", slice(2 * D, None))):
+        bias = training.identity.layers[-1].bias[some]
+        learnt, shifts = bias.clone(), np.linspace(0, 2, 21)
+        losses = []
+        for shift in shifts:
+            bias.copy_(learnt + shift)
+            losses.append(float(training.identity_loss(embedding, code)))
+        best = int(np.argmin(losses))
+        bias.copy_(learnt + shifts[best])
+        print(f"deviations of {name}: logit + {shifts[best]:.1f}, {losses[0]:.4f} -> {losses[best]:.4f}", flush=True)
 
 
 @torch.no_grad()
@@ -181,7 +186,9 @@ def judge(training, crowd, pairs, codes, heads=150, seeds=24):
     training.eval()
     population, rng = crowd.population, np.random.default_rng(5)
     back = torch.linalg.inv(training.mix)
-    mean, log_deviation = split(training.identity(pairs["embedding"]))
+    outputs = split(training.identity(pairs["embedding"]).double(), len(codes[0]))
+    mean, deviation, limits = outputs[0].numpy(), *(x.exp().numpy() for x in outputs[1:])
+    quantities = training.named().double().numpy()
     probes = {"gender": [p.gender for p in crowd.people], "age": [p.age for p in crowd.people]}
     probes |= {ancestry: [p.ancestry[ancestry] for p in crowd.people] for ancestry in captions.ANCESTRIES}
     with_one = np.c_[codes.numpy(), np.ones(len(codes))]
@@ -191,8 +198,11 @@ def judge(training, crowd, pairs, codes, heads=150, seeds=24):
     names = [*captions.MEASURES, *probes]
     middle = np.median(truth, 0)
 
+    def draw(i, scale=1.0):
+        return mean[i] + scale * steady(deviation[i] * rng.normal(size=len(mean[i])), deviation[i], limits[i], quantities)
+
     def measure(y):
-        code = (y @ back.T).numpy()
+        code = y @ back.T.numpy()
         z = population.attributes(population.vertices_from_shape_code(code))
         return np.r_[[z[name] for name in captions.MEASURES], np.r_[code, 1] @ probe]
 
@@ -200,17 +210,14 @@ def judge(training, crowd, pairs, codes, heads=150, seeds=24):
     true = truth[pairs["index"]]
     right = {}
     for kind, scale in (("mean", 0.0), ("seed", 1.0)):
-        noise = torch.from_numpy(rng.normal(size=mean.shape)).float() * scale
-        y = mean + noise * log_deviation.exp()
-        rows = np.array([measure(row) for row in y[:heads]])
+        rows = np.array([measure(draw(i, scale)) for i in range(heads)])
         clear = said[:heads] & (np.abs(true[:heads] - middle) > 0.2 * truth.std(0))
         hit = (rows > middle) == (true[:heads] > middle)
         right[kind] = {name: (int(hit[clear[:, i], i].sum()), int(clear[:, i].sum())) for i, name in enumerate(names)}
     quiet = pairs["mask"][:, : captions.SLICES["style"].start].sum(1).argsort()[:4]
     spreads = []
     for i in quiet:
-        noise = torch.from_numpy(rng.normal(size=(seeds, mean.shape[1]))).float()
-        rows = np.array([measure(row) for row in mean[i] + noise * log_deviation[i].exp()])
+        rows = np.array([measure(draw(i)) for _ in range(seeds)])
         spreads.append(np.where(said[i], np.nan, rows.std(0) / truth.std(0)))
     error = (training.expression(pairs["embedding"]) - pairs["coefficients"]).abs().max(1).values
     training.train()
@@ -272,6 +279,7 @@ def write_pack(training, pack):
     arrays |= {f"expression.{name}": value for name, value in training.expression.state_dict().items()}
     arrays |= {name: bases[name] for name in ("identity_mean", "expression_basis", "expression_mean", "neutral")}
     arrays["identity_basis"] = bases["identity_basis"].double() @ back
+    arrays["identity_named"] = training.named().detach()
     if (pack / "hair.safetensors").is_file():
         part = {name: value.float().numpy() for name, value in load_file(pack / "hair.safetensors").items()}
         arrays |= {f"hair.{name}": value for name, value in training.hair.state_dict().items()}

@@ -2,12 +2,15 @@
 
 The identity network gives a mean and a deviation for each of D shape parameters y that are independent of one another (a fixed
 linear mix of the studio's whitened parameters, learnt with the network), so what a sentence does not mention keeps the
-population's spread and its correlations. Codes are linear in y. Compare the mapping networks of CLIP-Head (section 3.2).
+population's spread and its correlations. Codes are linear in y. What words can name, such as the width of a nose, depends on
+many parameters at once; the network says as well how far each such quantity may stray, and draws are brought back to that
+(`steady`). Compare the mapping networks of CLIP-Head (section 3.2).
 
 In a pack with hair a third network gives each hair style a chance, for a sentence and the head that was drawn for it: hair that
 the words leave open suits the person. One style is drawn, never a blend, and its code is added to the head's.
 
-Letters: C embedding, D shape parameters, H hair styles, W weights of expression shapes, I and X latent widths.
+Letters: C embedding, D shape parameters, Q quantities that words can name, H hair styles, W weights of expression shapes,
+I and X latent widths.
 """
 
 import math
@@ -21,7 +24,8 @@ from ..errors import PackError
 from ..stages import HeadCode
 
 REACH = 2.5  # deviations; draws beyond are brought back, because heads out there look broken
-LOG_DEVIATION = (-4.0, 0.5)  # of shape parameters whose deviation over the population is 1
+LOG_DEVIATION = (-4.0, 0.5)  # of shape parameters and named quantities, whose deviation over the population is 1
+RIDGE = 1e-3  # against a population's one: named quantities may depend on one another
 SELDOM = 0.1  # hair styles less likely than the likeliest by this factor are not drawn
 AMOUNTS = 2  # of a hair style: volume and length, -1 .. 1
 
@@ -53,11 +57,25 @@ class Mapper(nn.Module):
         return mapper.eval().requires_grad_(False)
 
 
-def split(output):
-    """Identity network output (B,2D) -> mean (B,D), log deviation (B,D)."""
-    mean, log_deviation = output.chunk(2, dim=-1)
+def split(output, dimensions):
+    """Identity network output (B,2D+Q) -> mean (B,D), log deviation (B,D), log deviation of named quantities (B,Q)."""
+    mean, deviations = output[..., :dimensions], output[..., dimensions:]
     low, high = LOG_DEVIATION
-    return mean, low + (high - low) * torch.sigmoid(log_deviation)
+    deviations = low + (high - low) * torch.sigmoid(deviations)
+    return mean, deviations[..., :dimensions], deviations[..., dimensions:]
+
+
+def steady(departure, deviation, limits, named):
+    """A draw whose named quantities stray as far as the words leave open, and whose other quantities keep what they can.
+
+    departure: (D,) from the mean, drawn with deviation (D,); limits: (Q,) deviations of the quantities departure @ named,
+    named: (D,Q). Quantities that would stray farther are scaled back, by the likeliest change (Matheron's rule) -> (D,).
+    """
+    variance = deviation**2
+    spread = np.sqrt(variance @ named**2)
+    excess = (departure @ named) * (1 - np.minimum(1, limits / np.maximum(spread, 1e-9)))
+    covariance = named.T @ (variance[:, None] * named)
+    return departure - variance * (named @ np.linalg.solve(covariance + RIDGE * np.eye(len(limits)), excess))
 
 
 def hair_features(embedding, shape):
@@ -76,8 +94,8 @@ class Mappers:
     """The mapping networks with the linear maps from their parameters to codes.
 
     arrays: `identity.*`, identity_basis (I,D), identity_mean (I,), `expression.*`, expression_basis (X,W),
-    expression_mean (X,), neutral (X,), all float32; with hair also `hair.*` and hair_basis (H,3,I), what a style, its volume
-    and its length add to a bald head's code. Raises PackError on missing or unfitting arrays.
+    expression_mean (X,), neutral (X,), all float32; perhaps identity_named (D,Q); with hair also `hair.*` and hair_basis
+    (H,3,I), what a style, its volume and its length add to a bald head's code. Raises PackError on missing or unfitting arrays.
     """
 
     def __init__(self, arrays):
@@ -87,8 +105,10 @@ class Mappers:
             self.identity_basis, self.identity_mean = arrays["identity_basis"], arrays["identity_mean"]
             self.expression_basis, self.expression_mean = arrays["expression_basis"], arrays["expression_mean"]
             self.neutral = arrays["neutral"]
-            widths = (self._identity.layers[-1].out_features // 2, self._expression.layers[-1].out_features)
-            if widths != (self.identity_basis.shape[1], self.expression_basis.shape[1]):
+            D = self.identity_basis.shape[1]
+            self.identity_named = arrays.get("identity_named", np.zeros((D, 0), np.float32)).astype(np.float64)
+            widths = (self._identity.layers[-1].out_features, self._expression.layers[-1].out_features)
+            if widths != (2 * D + self.identity_named.shape[1], self.expression_basis.shape[1]):
                 raise ValueError(f"networks give {widths} parameters, the linear maps take others")
             self._hair, self.hair_basis = None, arrays.get("hair_basis")
             if self.hair_basis is not None:
@@ -111,10 +131,11 @@ class Mappers:
         embedding: (C,) unit length, prompt: Prompt, expression: (X,) code that replaces the sentence's own, or None
         -> HeadCode. The same seed draws the same head on every machine. Raises PackError if the embedding has another width.
         """
-        mean, deviation = self.shape(embedding)
+        mean, deviation, limits = self.shape(embedding)
         random = np.random.Generator(np.random.PCG64(prompt.seed))
         noise = random.standard_normal(len(mean))
-        y = mean + prompt.variation * deviation * np.clip(noise, -REACH, REACH)
+        departure = steady(deviation * np.clip(noise, -REACH, REACH), deviation, limits, self.identity_named)
+        y = mean + prompt.variation * departure
         identity = self.identity_basis @ y + self.identity_mean
         if self._hair is not None:
             style, amounts = self.hair(embedding, y, random, prompt.variation)
@@ -124,9 +145,10 @@ class Mappers:
         return HeadCode(identity.astype(np.float32), expression.astype(np.float32))
 
     def shape(self, embedding):
-        """Mean and deviation of the shape parameters: embedding (C,) -> (D,), (D,)."""
-        mean, log_deviation = split(self._identity(self._checked(embedding)))
-        return mean[0].numpy().astype(np.float64), log_deviation[0].exp().numpy().astype(np.float64)
+        """Embedding (C,) -> mean (D,) and deviation (D,) of the shape parameters, deviations (Q,) of the named quantities."""
+        output = self._identity(self._checked(embedding))[0].double()
+        mean, *log_deviations = split(output, self.identity_basis.shape[1])
+        return mean.numpy(), *(x.exp().numpy() for x in log_deviations)
 
     def hair(self, embedding, shape, random, variation=1.0):
         """A hair style, and how voluminous and long it is, for a sentence and a head.

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cliphead_addon.engine.errors import PackError
-from cliphead_addon.engine.nets.mapping import AMOUNTS, LOG_DEVIATION, REACH, SELDOM, Mapper, Mappers
+from cliphead_addon.engine.nets.mapping import AMOUNTS, LOG_DEVIATION, REACH, SELDOM, Mapper, Mappers, steady
 from cliphead_addon.engine.stages import Prompt
 
 C, D, W, I, X, H = 16, 6, 5, 20, 7, 4
@@ -56,13 +56,24 @@ def test_variation_scales_the_departure_from_the_mean(mappers, embedding):
 
 
 def test_heads_of_one_sentence_have_the_networks_mean_and_deviation(mappers, embedding):
-    mean, deviation = mappers.shape(embedding)
+    mean, deviation, _ = mappers.shape(embedding)
     back = np.linalg.pinv(mappers.identity_basis)
     codes = np.array([mappers.map(embedding, Prompt("", seed=seed)).identity for seed in range(600)])
     y = (codes - mappers.identity_mean) @ back.T
     np.testing.assert_allclose(y.mean(0), mean, atol=0.15 * deviation.max())
     np.testing.assert_allclose(y.std(0), deviation, rtol=0.12)
     assert np.abs((y - mean) / deviation).max() <= REACH + 1e-3
+
+
+def test_draws_stray_no_farther_along_a_named_quantity_than_the_words_leave_open():
+    rng = np.random.default_rng(4)
+    deviation, named = rng.uniform(0.5, 1.5, 8), rng.normal(size=(8, 3))
+    named[:, 2] = 0  # no draw has anything of it
+    limits = np.array([0.2, 100.0, 1.0])
+    draws = rng.normal(size=(4000, 8)) * deviation
+    kept = np.array([steady(draw, deviation, limits, named) for draw in draws])
+    np.testing.assert_allclose((kept @ named[:, 0]).std(), 0.2, rtol=0.05)
+    np.testing.assert_allclose(kept @ named[:, 1], draws @ named[:, 1], atol=0.01)  # the other keeps its draw
 
 
 def test_deviations_stay_within_bounds(mappers, embedding):
