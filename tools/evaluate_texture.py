@@ -273,7 +273,7 @@ def trained_classifier(population, layout, per_style=24, held_out=6):
 def coloured_caption(population, person, rng, style=0):
     """A look of a person and the caption, of TRIES, that names most of its colours -> look, text, topics."""
     look = replace(random_look(rng, person), style=style)
-    if MAKE_UPS[look.make_up] == "clown":
+    if MAKE_UPS[look.make_up] in ("clown", "gothic"):
         look = replace(look, make_up=0)  # face paint hides what is measured
     if style == 0 and person.gender < 0.5 and person.age > 15 and rng.random() < 0.6:
         look = replace(look, lips=int(rng.integers(LIPS.index("pink lipstick"), len(LIPS))))
