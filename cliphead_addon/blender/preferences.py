@@ -26,6 +26,13 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         name="Data Folder", description="Where the log is kept; empty uses the extension's own user folder", subtype="DIR_PATH"
     )
 
+    clip_model: bpy.props.StringProperty(
+        name="CLIP Model", description="A name of open_clip's; its text tower reads the descriptions", default="ViT-L-14"
+    )
+    clip_weights: bpy.props.StringProperty(
+        name="Weights", description="The CLIP model's weights, a file on this computer", subtype="FILE_PATH"
+    )
+
     def draw(self, _context):
         column = self.layout.column()
         column.use_property_split = True
@@ -35,6 +42,9 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         column.separator()
         column.label(text=f"Python in use: {python()}", icon="CONSOLE")
         column.label(text=f"Log: {log_file()}", icon="TEXT")
+        from . import adapt  # it reads these preferences
+
+        adapt.draw(column, self)
 
 
 def _chosen(name):
@@ -53,6 +63,13 @@ def pack_folder():
     """The model pack in use."""
     chosen = _chosen("pack")
     return Path(bpy.path.abspath(chosen)) if chosen else STARTER_PACK
+
+
+def choose_pack(folder):
+    """Make a pack the one in use; without effect when the add-on was registered by hand and has no preferences."""
+    addon = bpy.context.preferences.addons.get(PACKAGE)
+    if addon is not None and addon.preferences is not None:
+        addon.preferences.pack = str(folder)
 
 
 def log_file():

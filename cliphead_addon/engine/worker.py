@@ -35,9 +35,9 @@ PROGRESS_INTERVAL = 0.05  # seconds between messages of one stage
 
 
 def real_engine():
-    from . import models, pipeline  # torch arrives here
+    from . import adapt, models, pipeline  # torch arrives here
 
-    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate)
+    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate, adapt=adapt.adapt)
 
 
 def engine_from(path):
@@ -82,7 +82,7 @@ class Worker:
         try:
             while (message := protocol.read(self.source)) is not None:
                 match message["type"]:
-                    case "generate" | "unwrap":
+                    case "generate" | "unwrap" | "adapt":
                         self.jobs.put(message)
                     case "cancel":
                         self.cancelled.add(message.get("id"))
@@ -100,7 +100,7 @@ class Worker:
         job = message.get("id")
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
-            do = self.make_head if message["type"] == "generate" else self.unwrap
+            do = {"generate": self.make_head, "unwrap": self.unwrap, "adapt": self.adapt}[message["type"]]
             do(message, self.reporter(job))
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
@@ -156,6 +156,13 @@ class Worker:
         mesh = load_mesh(message["folder"])
         hints = {name: message.get(name) for name in ("up", "front")}
         save_unwrapped(unwrap_mesh(**mesh, layout=self.layouts[message["pack"]], **hints), message["folder"])
+
+    def adapt(self, message, progress):
+        """A pack that reads words with another CLIP, in the job's folder."""
+        progress("Starting the engine", 0.0)
+        if self.engine is None:
+            self.engine = self.find_engine()
+        self.engine.adapt(message["pack"], message["architecture"], message["weights"], message["folder"], progress=progress)
 
     def reporter(self, job):
         """progress(stage, fraction) for one job: tells the parent, and raises Cancelled when the job is to stop."""
