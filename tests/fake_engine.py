@@ -32,6 +32,15 @@ def load_models(pack, device):
     return {"pack": pack, "device": device}
 
 
+def adapt(pack, architecture, weights, folder, progress):
+    """Bad manners by the architecture's words; else a folder that says what was asked for."""
+    misbehave(architecture, progress)
+    progress("Reading captions", 0.5)
+    os.makedirs(folder)
+    with open(os.path.join(folder, "asked.txt"), "w", encoding="utf-8") as file:
+        file.write(f"{pack}\n{architecture}\n{weights}")
+
+
 def generate(prompt, models, settings, progress, preview=None):
     misbehave(prompt.text, progress)
     if "painted" in prompt.text:

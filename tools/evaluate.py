@@ -4,11 +4,17 @@ $ python3 tools/dev.py evaluate shapes [--heads 12] [--first-seed 5000000]
 $ python3 tools/dev.py evaluate words [--heads 60]
 $ python3 tools/dev.py evaluate heads [--heads 12]
 $ python3 tools/dev.py evaluate disks [--heads 500]
+$ python3 tools/dev.py evaluate texture [--heads 12]
+$ python3 tools/dev.py evaluate clip-score [--heads 30] [--clip ViT-L-14=vit_l_14.safetensors --clip ...]
+$ python3 tools/dev.py evaluate retrieval [--heads 500] [--clip ...]
 
 `shapes` compares the head model with studio people it never saw, `words` measures the heads that sentences give; both need the
 open head data (CLIPHEAD_DATA). `heads` makes heads from sentences and measures their texture coordinates, the colours on
 both sides of the cut, and the time they took. `disks` draws heads from the whole population and checks that the surface of
 each is one disk: Euler characteristic 1, one boundary, no face without area, no two vertices in one place.
+
+`texture` compares textures with the painter's (tools/evaluate_texture.py). `clip-score` follows docs/clip_score.md, `retrieval`
+ranks captions of held-out renders (tools/evaluate_clip.py); both take the pack's own CLIP or any of open_clip's with weights.
 """
 
 # ruff: noqa: E402
@@ -26,7 +32,6 @@ if not __package__:  # started as a file: dev.py finds the environment
 
 import igl
 import numpy as np
-from skimage.color import deltaE_ciede2000, rgb2lab
 
 from cliphead_addon.engine.errors import SurfaceError
 from cliphead_addon.engine.geometry import frames, surface, topology
@@ -324,6 +329,8 @@ PROMPTS = (
 
 def evaluate_heads(pack, count, resolution):
     """Prints, for one head a sentence: faces, flips, the face's share of UV space, colours across the cut, seconds."""
+    from tools.evaluate_texture import cut_difference
+
     models = load_models(pack.folder)
     print(f"{'':48s}{'faces':>10s}{'flipped':>9s}{'damping':>9s}{'face':>7s}{'cut, dE':>9s}{'seconds':>9s}")
     for seed in range(count):
@@ -332,18 +339,11 @@ def evaluate_heads(pack, count, resolution):
         head = generate(Prompt(text, seed=seed), models, Settings(resolution=resolution))
         seconds = time.perf_counter() - started
         report, faces = head.unwrapped.report, head.unwrapped.mesh.faces
-        cut = _cut_difference(head.textures.albedo, seam_pairs(faces, head.unwrapped.uv, head.unwrapped.seam))
+        cut = cut_difference(head.textures.albedo, seam_pairs(faces, head.unwrapped.uv, head.unwrapped.seam))
         print(
             f"{text:48s}{len(faces):10,}{report['flipped']:9d}{report['damping']:9.1f}{report['face_share']:7.2f}"
             f"{cut:9.2f}{seconds:9.1f}"
         )
-
-
-def _cut_difference(albedo, pairs):
-    """Mean CIEDE2000 between the texels on both sides of the cut. albedo: (R,R,3) uint8, pairs: (P,2,2) UV points."""
-    texel = np.clip(frames.uv_to_pixel(pairs, len(albedo)).astype(int), 0, len(albedo) - 1)
-    lab = rgb2lab(albedo[texel[..., 1], texel[..., 0]])  # (P,2,3)
-    return float(deltaE_ciede2000(lab[:, 0], lab[:, 1]).mean())
 
 
 def evaluate_disks(pack, count, first_seed, resolution):
@@ -376,9 +376,10 @@ def _face_normals(vertices, faces):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["shapes", "words", "heads", "disks"])
+    parser.add_argument("what", choices=["shapes", "words", "heads", "disks", "texture", "clip-score", "retrieval"])
     parser.add_argument("--pack", default="starter")
-    parser.add_argument("--heads", type=int, help="how many; 12, for words 60, for disks 500")
+    parser.add_argument("--heads", type=int, help="how many; 12, for words 60, disks and retrieval 500, clip-score 30 prompts")
+    parser.add_argument("--clip", action="append", metavar="ARCHITECTURE=FILE", help="a CLIP that judges; may be repeated")
     parser.add_argument("--first-seed", type=int, default=HELD_OUT)
     parser.add_argument("--resolution", type=int, default=192)
     options = parser.parse_args()
@@ -389,6 +390,17 @@ def main():
         evaluate_words(pack, options.heads or 60, options.first_seed, min(options.resolution, 128))
     elif options.what == "heads":
         evaluate_heads(pack, options.heads or 12, options.resolution)
+    elif options.what == "texture":
+        from tools.evaluate_texture import evaluate_texture
+
+        evaluate_texture(pack, options.heads or 12, options.first_seed)
+    elif options.what in ("clip-score", "retrieval"):
+        from tools.evaluate_clip import PAIRS, evaluate_clip_score, evaluate_retrieval
+
+        if options.what == "retrieval":
+            evaluate_retrieval(pack, options.clip, options.heads or PAIRS)
+        else:
+            evaluate_clip_score(pack, options.clip, options.heads, options.resolution)
     else:
         return int(evaluate_disks(pack, options.heads or 500, options.first_seed, options.resolution) > 0)
     return 0

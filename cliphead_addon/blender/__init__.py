@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import cli, operators, pack_files, panels, pictures, preferences, properties, report, session
+from . import adapt, cli, operators, pack_files, panels, pictures, preferences, properties, report, session
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -27,12 +27,14 @@ def register():
     bpy.types.Scene.cliphead = bpy.props.PointerProperty(type=properties.CLIPHEAD_PG_settings)
     bpy.types.VIEW3D_MT_mesh_add.append(operators.add_menu)
     session.register()
+    adapt.register()
     global _command
     _command = bpy.utils.register_cli_command(cli.COMMAND, cli.run)
 
 
 def unregister():
     bpy.utils.unregister_cli_command(_command)
+    adapt.unregister()
     session.unregister()
     pack_files.stop()
     pictures.clear()

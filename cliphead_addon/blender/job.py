@@ -93,6 +93,10 @@ class Client:
         """Unwrap the mesh in a folder (`jobfiles.save_mesh`); up, front: (3,) where these are known -> Job."""
         return self._begin("unwrap", pack, folder, up=up, front=front)
 
+    def submit_adapt(self, pack, folder, architecture, weights):
+        """Start learning a pack's mapping networks for another CLIP (engine/adapt.py); folder: of the new pack -> Job."""
+        return self._begin("adapt", pack, folder, architecture=architecture, weights=str(weights))
+
     def _begin(self, kind, pack, folder, **fields):
         number = next(self.numbers)
         request = {"type": kind, "id": number, "pack": str(pack), "folder": str(folder), **fields}

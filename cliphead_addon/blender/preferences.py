@@ -42,6 +42,13 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         max=1440,
     )
 
+    clip_model: bpy.props.StringProperty(
+        name="CLIP Model", description="A name of open_clip's; its text tower reads the descriptions", default="ViT-L-14"
+    )
+    clip_weights: bpy.props.StringProperty(
+        name="Weights", description="The CLIP model's weights, a file on this computer", subtype="FILE_PATH"
+    )
+
     def draw(self, _context):
         column = self.layout.column()
         column.use_property_split = True
@@ -56,6 +63,9 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         column.separator()
         column.label(text=f"Python in use: {python()}", icon="CONSOLE")
         column.label(text=f"Log: {log_file()}", icon="TEXT")
+        from . import adapt  # it reads these preferences
+
+        adapt.draw(column, self)
 
 
 def _chosen(name, default=""):

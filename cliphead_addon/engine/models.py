@@ -27,6 +27,7 @@ class Models:
     layout: UVLayout
     quads: dict | None  # arrays of `geometry.quads.QuadGrid` and the outlines of `geometry.raster.part_map`
     texture: TextureModel
+    texture_text: TextModel | None = None  # what the texture part reads words with, where `text` is another CLIP; None: `text`
 
 
 def load_models(pack="starter", device="auto"):
@@ -41,6 +42,7 @@ def load_models(pack="starter", device="auto"):
         layout=UVLayout.from_arrays(pack.tensors(pack.part("layout")["file"])),
         quads=pack.tensors(pack.part("quads")["file"]) if "quads" in pack.parts else None,
         texture=TextureModel.load(pack.part("texture")["folder"], upscaler, device),
+        texture_text=TextModel.load(pack.part("texture_text")) if "texture_text" in pack.parts else None,
     )
 
 

@@ -33,9 +33,13 @@ def generate(prompt, models, settings, progress=None, preview=None):
         timings[name] = time.perf_counter() - started
 
     with stage("Reading the words"):
-        words = models.text.encode(prompt.text, required=not prompt.random)
-        avoid = models.text.encode(prompt.negative, required=False)
+        words = colours = models.text.encode(prompt.text, required=not prompt.random)
         warnings = [*words.warnings]
+        painter = models.texture_text or models.text
+        if painter is not models.text:
+            colours = painter.encode(prompt.text, required=False)
+            warnings += [f"For the texture: {warning}" for warning in colours.warnings if warning not in warnings]
+        avoid = painter.encode(prompt.negative, required=False)
     with stage("Choosing the head"):
         code = head_code(prompt, words.embedding, models, warnings)
     with stage("Shaping the surface") as report:
@@ -54,7 +58,7 @@ def generate(prompt, models, settings, progress=None, preview=None):
             unwrapped = with_quads(unwrapped, code, models, settings, warnings)
     with stage("Painting the texture") as report:
         painting = models.texture.paint(
-            words.tokens,
+            colours.tokens,
             avoid.tokens,
             normal_uv,
             coverage,

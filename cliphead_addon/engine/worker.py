@@ -53,9 +53,9 @@ def real_engine(progress):
     for name, seconds in HEAVY.items():
         progress("Starting the engine", seconds / max(HEAVY.values()))
         importlib.import_module(name, __package__)
-    from . import models, pipeline
+    from . import adapt, models, pipeline
 
-    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate)
+    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate, adapt=adapt.adapt)
 
 
 def engine_from(path, progress):
@@ -117,7 +117,7 @@ class Worker:
             while (message := protocol.read(self.source)) is not None:
                 self.heard = time.monotonic()
                 match message["type"]:
-                    case "generate" | "unwrap":
+                    case "generate" | "unwrap" | "adapt":
                         self.jobs.put(message)
                     case "cancel":
                         self.cancelled.add(message.get("id"))
@@ -135,7 +135,7 @@ class Worker:
         job = message.get("id")
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
-            do = self.make_head if message["type"] == "generate" else self.unwrap
+            do = {"generate": self.make_head, "unwrap": self.unwrap, "adapt": self.adapt}[message["type"]]
             do(message, Reporter(self, job))
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
@@ -200,6 +200,13 @@ class Worker:
         mesh = load_mesh(message["folder"])
         hints = {name: message.get(name) for name in ("up", "front")}
         save_unwrapped(unwrap_mesh(**mesh, layout=self.layouts[message["pack"]], **hints), message["folder"])
+
+    def adapt(self, message, progress):
+        """A pack that reads words with another CLIP, in the job's folder."""
+        progress("Starting the engine", 0.0)
+        if self.engine is None:
+            self.engine = self.find_engine(progress)
+        self.engine.adapt(message["pack"], message["architecture"], message["weights"], message["folder"], progress=progress)
 
     def previewer(self, message):
         """preview(image) for one job: (r,r,3) uint8 into a small PNG in its folder, whose name the parent is told."""

@@ -1,7 +1,11 @@
 """Train the mapping networks for a text encoder: sentence embedding -> head code.
 
 $ python -m tools.train.mappers --minutes 12                                      # for the pack's own text part
-$ python -m tools.train.mappers --text ViT-B-32 --weights vit_b_32.safetensors --captions 8000 --pack my_pack
+$ python -m tools.train.mappers --text ViT-L-14 --weights vit_l_14.safetensors --out packs/starter-l14
+$ python -m tools.train.mappers --measure --pack packs/starter-l14               # held-out sentences, as after a training
+
+With --text the networks are learnt from the pack's own and its captions, for any text tower of open_clip, in under ten minutes
+and without the studio's data (engine/adapt.py); the result is a pack of its own. --from-studio trains them as below instead.
 
 The pairs are studio people and sentences about them. The identity network learns by the likelihood of a person's whitened shape
 parameters s: y = A s is normal with the mean and deviations that the network reads from the sentence, A learnt with it; what
@@ -22,9 +26,20 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
-from cliphead_addon.engine.nets.mapping import AMOUNTS, LOG_DEVIATION, SELDOM, Mapper, hair_features, split, split_hair, steady
+from cliphead_addon.engine import adapt
+from cliphead_addon.engine.nets.mapping import (
+    AMOUNTS,
+    LOG_DEVIATION,
+    SELDOM,
+    Mapper,
+    Mappers,
+    hair_features,
+    split,
+    split_hair,
+    steady,
+)
 from cliphead_addon.engine.nets.text import TextModel
-from cliphead_addon.engine.packs import set_part
+from cliphead_addon.engine.packs import open_pack, set_part
 from tools.studio import captions
 from tools.studio.expressions import CODES, EXPRESSIONS, coefficients
 from tools.studio.hair import BALD, STYLE_NAMES, STYLES, directions, random_hair
@@ -40,7 +55,7 @@ START = math.log(-LOG_DEVIATION[0] / LOG_DEVIATION[1])  # where `split` gives de
 
 
 class Embedder:
-    """Sentences -> unit embeddings (B,C); the small model takes a short cut past the padding."""
+    """Sentences -> unit embeddings (B,C), without running towers over the padding."""
 
     def __init__(self, text):
         self.text = text
@@ -54,7 +69,7 @@ class Embedder:
             if self.spell:
                 parts.append(nn.functional.normalize(encode(self.text.model, [self.spell(s) for s in some]), dim=-1))
             else:
-                parts.append(self.text.encode_many(some)[0])
+                parts.append(self.text.embeddings(some))
         return torch.cat(parts)
 
 
@@ -134,6 +149,17 @@ class Training(nn.Module):
             for mapper in (self.identity, self.hair, self.expression):
                 mapper.layers[-1].weight.mul_(0.1)
             self.identity.layers[-1].bias[dimensions:] = START
+
+    @classmethod
+    def of_pack(cls, pack, directions):
+        """The networks of a pack as if they had just been trained, for `judge`."""
+        mappers, bases = Mappers.load(pack), pack.tensors(pack.part("bases")["file"])
+        training = cls(mappers.embedding_width, directions, mappers.expression_basis.shape[1])
+        training.identity, training.expression, training.hair = mappers._identity, mappers._expression, mappers._hair
+        back = np.linalg.lstsq(bases["identity_basis"], mappers.identity_basis, rcond=None)[0]
+        with torch.no_grad():
+            training.mix.copy_(torch.linalg.inv(torch.from_numpy(back).double()))
+        return training
 
     def identity_loss(self, embedding, code):
         """Negative log likelihood per parameter, and per named quantity. embedding (B,C), whitened code (B,D)."""
@@ -288,13 +314,42 @@ def write_pack(training, pack):
     set_part(pack, "mappers", {"implementation": "mlp", "file": "mappers.safetensors"})
 
 
+def from_pack(options):
+    """`adapt.adapt` with its progress printed."""
+    if not (options.weights and options.out):
+        raise SystemExit("--text needs --weights, a local file, and --out, the folder of the new pack.")
+    told = None
+
+    def progress(stage, fraction):
+        nonlocal told
+        if told != (stage, int(20 * fraction)):
+            told = stage, int(20 * fraction)
+            print(f"{stage}: {fraction:.0%}", flush=True)
+
+    minutes = min(options.minutes, adapt.MINUTES)
+    pack = adapt.adapt(options.pack, options.text, options.weights, options.out, minutes, progress)
+    print(f"Wrote {pack.folder}. Measure it: python -m tools.train.mappers --measure --pack {pack.folder}")
+
+
+def measure(pack, held_out):
+    """Prints the report of a training for the networks that a pack has."""
+    test = make_pairs(held_out, Embedder(TextModel.load(pack.part("text"))), 1500, 2)
+    names = held_out.population.ict.expression_names
+    test["coefficients"] = test["expression"] @ torch.tensor([coefficients(e, names) for e in EXPRESSIONS.values()])
+    codes = shape_codes(held_out)
+    training = Training.of_pack(pack, word_directions(held_out, codes))
+    print(report(*judge(training, held_out, test, codes), judge_hair(training, test, codes, wardrobe(held_out))))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=12, help="for the mapping networks, after the sentences are encoded")
     parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
-    parser.add_argument("--out", type=Path, default=RUN)
+    parser.add_argument("--out", type=Path, help=f"where the studio's measures are kept ({RUN}); with --text: the new pack")
     parser.add_argument("--text", help="any architecture of open_clip; without it the pack's own text part")
     parser.add_argument("--weights", type=Path, help="its weights, a local file")
+    parser.add_argument("--from-studio", action="store_true", help="with --text: learn from the studio, not from the pack")
+    parser.add_argument("--measure", action="store_true", help="measure the pack's networks and train nothing")
     parser.add_argument("--captions", type=int, default=120_000)
     parser.add_argument("--people", type=int, default=12_000)
     parser.add_argument("--threads", type=int, default=1)
@@ -304,10 +359,15 @@ def main():
     torch.manual_seed(0)
     torch.set_num_threads(options.threads)
 
+    if options.text and not options.from_studio:
+        return from_pack(options)
+    options.out = options.out or RUN
+    held_out = Crowd(range(HELD_OUT, HELD_OUT + 800), options.out / "held_out.npz")
+    if options.measure:
+        return measure(open_pack(options.pack), held_out)
     part = {"architecture": options.text, "file": options.weights} if options.text else {"folder": "text"}
     embed = Embedder(TextModel.load(part, "." if options.text else options.pack))
     crowd = Crowd(range(options.people), options.out / "people.npz")
-    held_out = Crowd(range(HELD_OUT, HELD_OUT + 800), options.out / "held_out.npz")
     names = crowd.population.ict.expression_names
     recipes = torch.tensor([coefficients(CODES[name], names) for name in EXPRESSIONS])  # (23,57)
     started = time.monotonic()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from .. import torchvision_guard  # noqa: F401  before open_clip
 from ..errors import PackError, PromptError
@@ -15,6 +16,7 @@ from ..errors import PackError, PromptError
 import open_clip  # isort: skip
 
 EXAMPLE = "an old man with a wide nose, laughing"
+NO_VISION = {"image_size": 16, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8}
 LONGEST = 100_000  # characters read at all; far more than any context holds
 
 # English words that carry no looks: never reported, and never sent to a text model that did not learn them.
@@ -135,7 +137,8 @@ class TextModel:
 
         part: dict with a `folder`, either ours (architecture .json of open_clip's form, model.safetensors, vocabulary.txt.gz,
         words.txt) or one in open_clip's own layout (open_clip_config.json); or with an `architecture` of open_clip and its
-        weights as a local `file`, or as `weights`, a pretrained tag. folder: what relative paths in `part` start from.
+        weights as a local `file` (of the text tower alone where `tower` is "text"), or as `weights`, a pretrained tag.
+        folder: what relative paths in `part` start from.
         online: whether a model hub may be asked. keep_image: keep the image tower (for clip scores). Raises PackError.
         """
         folder, vocabulary = Path(folder), None
@@ -175,6 +178,25 @@ class TextModel:
         finally:
             hook.remove()
         return embedding.float(), hidden[-1].float()
+
+    @torch.no_grad()
+    def embeddings(self, texts):
+        """`encode_many`'s first answer alone: B strings -> (B,C) float32.
+
+        A causal tower that reads its answer at the sentence's end runs only as far as the longest sentence reaches, which
+        for captions is a quarter of the context: what lies behind the end cannot change it.
+        """
+        model = self.model
+        if not isinstance(model, open_clip.CLIP) or model.text_pool_type != "argmax" or model.attn_mask is None:
+            return self.encode_many(texts)[0]
+        ids = self.tokenizer(list(texts))
+        end = ids.argmax(-1)
+        length = int(end.max()) + 1
+        x = model.token_embedding(ids[:, :length]) + model.positional_embedding[:length]
+        x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
+        x = x[torch.arange(len(x)), end]
+        x = model.text_projection(x) if isinstance(model.text_projection, torch.nn.Linear) else x @ model.text_projection
+        return torch.nn.functional.normalize(x, dim=-1).float()
 
     def encode(self, text, required=True):
         """Encode a user's sentence.
@@ -264,5 +286,19 @@ def _load_architecture(part, folder, online):
             f"{architecture} with weights '{weights}' would have to be downloaded, and network access is off. "
             "Name a local weights file, or allow network access."
         )
+    if part.get("tower") == "text":
+        return _load_text_tower(architecture, weights), open_clip.get_tokenizer(architecture)
     model = open_clip.create_model(architecture, pretrained=weights, require_pretrained=True)
     return model, open_clip.get_tokenizer(architecture)
+
+
+def _load_text_tower(architecture, weights):
+    """The text tower of open_clip's architecture alone, from a safetensors file with its weights and those of no other."""
+    config = open_clip.get_model_config(architecture)
+    if config is None:
+        raise PackError(f"open_clip knows no model '{architecture}'. Install the pack again, or update open_clip.")
+    kind = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
+    model = kind(**config | {"vision_cfg": NO_VISION})  # the image tower would be most of the model, and is taken away again
+    del model.visual
+    model.load_state_dict(load_file(weights))
+    return model

@@ -152,6 +152,8 @@ def test_any_model_of_open_clip_loads_from_a_local_file(folder):
     model = TextModel.load({"architecture": "another-model", "file": weights})
     features = model.encode("a zyzzyva man")
     assert features.tokens.shape == (77, 32) and features.unknown == ()
+    some = ["a man", "an old woman with a very long nose and no beard at all"]
+    torch.testing.assert_close(model.embeddings(some), model.encode_many(some)[0])  # without the padding, yet the same
 
 
 def test_a_model_on_a_hub_needs_permission():
