@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from cliphead_addon.engine.errors import PromptError
+from cliphead_addon.engine.expression_sets import expand
 from cliphead_addon.engine.stages import HairMesh, Head, HeadMesh, TextureSet, UnwrappedHead
 
 RADII = np.array([0.32, 0.46, 0.40])  # NPHM units: a head 16 cm wide, 20 cm deep
@@ -43,6 +44,15 @@ def generate(prompt, models, settings, progress):
         warnings=warnings,
         timings={"shape": 0.1},
     )
+
+
+def express(prompt, settings, models, canonical, names, words):
+    """Every expression moves the head up by a tenth of a unit; words open the jaw as many tenths as they have letters."""
+    misbehave(" ".join(words), lambda *_: None)
+    names = [name for name in expand(names) if name != "neutral" or prompt.expression]
+    moves = np.zeros((len(names), *canonical.shape), np.float32) + np.float32([0, 0.1, 0])
+    weights = [{"jawOpen": min(len(text) / 10, 1.0)} for text in words]
+    return {"names": names, "displacements": moves, "weights": weights, "warnings": []}
 
 
 def misbehave(text, progress):

@@ -69,6 +69,11 @@ class Client:
         """Start unwrapping the mesh in a folder (`jobfiles.save_mesh`); up, front: (3,) where these are known -> Job."""
         return self._begin("unwrap", pack, folder, up=up, front=front)
 
+    def submit_express(self, recipe, pack, folder, names=(), words=()):
+        """Start computing expressions of a head made before, whose points are in the folder (`jobfiles.save_points`) -> Job."""
+        about = {name: recipe[name] for name in ("prompt", "settings")}
+        return self._begin("express", pack, folder, **about, names=list(names), words=list(words))
+
     def _begin(self, kind, pack, folder, **fields):
         if self.job is not None and self.job.state == "running":
             raise WorkerError("A head is being made already. Wait for it or cancel it.", "BUSY")

@@ -21,10 +21,16 @@ TICK = 0.1  # seconds
 
 @dataclass(frozen=True)
 class Place:
-    """Where a head goes when it is ready. Names, not references: these do not survive an undo."""
+    """Where a result goes when it is ready. Names, not references: these do not survive an undo."""
 
     scene: str
-    location: tuple  # metres
+    location: tuple = ()  # of a new head, metres
+    operator: str = "apply_result"  # takes the job's folder
+    choices: dict = field(default_factory=dict)  # more of the operator's properties
+
+    def properties(self, folder):
+        location = {"location": self.location} if self.location else {}
+        return {"folder": str(folder), **location, **self.choices}
 
 
 @dataclass
@@ -47,8 +53,23 @@ def running():
 
 def start(prompt, settings, place):
     """Begin a head and return at once; the timer places it. Raises ClipHeadError if the worker cannot be started."""
-    state.job = _client().submit(prompt, settings, preferences.pack_folder(), new_folder())
-    state.place = place
+    follow(_client().submit(prompt, settings, preferences.pack_folder(), new_folder()), place)
+
+
+def start_express(recipe, folder, names, words, place):
+    """As `start`, for the expressions of a head whose points are in the folder."""
+    follow(_client().submit_express(recipe, preferences.pack_folder(), folder, names, words), place)
+
+
+def run_express(recipe, folder, names=(), words=()):
+    """As `start_express`, and wait for it -> the folder."""
+    state.job = _client().submit_express(recipe, preferences.pack_folder(), folder, names, words)
+    return _wait()
+
+
+def follow(job, place):
+    """Let the timer take a job to its end, and its result to its place."""
+    state.job, state.place = job, place
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=TICK, persistent=True)
 
@@ -132,7 +153,7 @@ def _finish(job):
         tell("Another file was opened: the head was not placed", failed=True)
     else:
         with bpy.context.temp_override(**_where()):
-            undo_step(bpy.ops.cliphead.apply_result, folder=str(job.folder), location=state.place.location)
+            undo_step(getattr(bpy.ops.cliphead, state.place.operator), **state.place.properties(job.folder))
         tell(f"Done in {job.seconds:.0f} s", warnings=state.warnings)
 
 

@@ -127,6 +127,36 @@ def load_unwrapped(folder):
     return uv, seam, json.loads((Path(folder) / "unwrap.json").read_text(encoding="utf-8"))
 
 
+def save_points(canonical, folder):
+    """Write a head's surface in the canonical pose, (V,3) NPHM units, for jobs about a head made before."""
+    np.save(Path(folder) / "canonical.npy", np.asarray(canonical, np.float32))
+
+
+def load_points(folder):
+    """Inverse of `save_points`."""
+    return _arrays(folder, ("canonical",))["canonical"]
+
+
+def save_expressions(found, folder):
+    """Write what `motion.express` found; expressions.json comes last."""
+    np.save(Path(folder) / "displacements.npy", np.asarray(found["displacements"], np.float32))
+    about = {name: found[name] for name in ("names", "weights", "warnings")}
+    (Path(folder) / "expressions.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def load_expressions(folder):
+    """What `save_expressions` wrote: displacements (V,3) by name, weights for each sentence, warnings. Raises JobFilesError."""
+    try:
+        about = json.loads((Path(folder) / "expressions.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise JobFilesError(f"The expressions in {folder} cannot be read: {error}. Try again.") from error
+    moves = _arrays(folder, ("displacements",))["displacements"]
+    points = load_points(folder)
+    if moves.shape != (len(about["names"]), *points.shape) or not np.isfinite(moves).all():
+        raise JobFilesError(f"The expressions in {folder} do not fit the head: {moves.shape}. Try again.")
+    return dict(zip(about["names"], moves, strict=True)), about["weights"], about["warnings"]
+
+
 def _arrays(folder, names):
     try:
         return {name: np.load(Path(folder) / f"{name}.npy", allow_pickle=False) for name in names}

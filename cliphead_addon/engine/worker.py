@@ -35,9 +35,9 @@ PROGRESS_INTERVAL = 0.05  # seconds between messages of one stage
 
 
 def real_engine():
-    from . import models, pipeline  # torch arrives here
+    from . import models, motion, pipeline  # torch arrives here
 
-    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate)
+    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate, express=motion.express)
 
 
 def engine_from(path):
@@ -82,7 +82,7 @@ class Worker:
         try:
             while (message := protocol.read(self.source)) is not None:
                 match message["type"]:
-                    case "generate" | "unwrap":
+                    case "generate" | "unwrap" | "express":
                         self.jobs.put(message)
                     case "cancel":
                         self.cancelled.add(message.get("id"))
@@ -100,7 +100,7 @@ class Worker:
         job = message.get("id")
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
-            do = self.make_head if message["type"] == "generate" else self.unwrap
+            do = {"generate": self.make_head, "unwrap": self.unwrap, "express": self.express}[message["type"]]
             do(message, self.reporter(job))
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
@@ -123,11 +123,11 @@ class Worker:
             self.send("result", id=job, folder=message["folder"])
         self.cancelled.discard(job)
 
-    def make_head(self, message, progress):
+    def load(self, message, progress):
+        """The engine's models for a message's pack and device, and its Prompt and Settings."""
         progress("Starting the engine", 0.0)
         if self.engine is None:
             self.engine = self.find_engine()
-        from .jobfiles import save_head
         from .settings import Settings
         from .stages import Prompt
 
@@ -137,9 +137,25 @@ class Worker:
             progress("Loading the models", 0.0)
             self.models.clear()
             self.models[key] = self.engine.load_models(*key)
-        head = self.engine.generate(Prompt(**message["prompt"]), self.models[key], settings, progress)
+        return self.models[key], Prompt(**message["prompt"]), settings
+
+    def make_head(self, message, progress):
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import save_head
+
+        head = self.engine.generate(prompt, models, settings, progress)
         progress("Writing the files", 0.0)
         save_head(head, message["folder"])
+
+    def express(self, message, progress):
+        """Displacements and weights for the surface points in the job's folder, those of a head made before."""
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import load_points, save_expressions
+
+        progress("Expressions", 0.0)
+        canonical = load_points(message["folder"])
+        found = self.engine.express(prompt, settings, models, canonical, message["names"], message["words"])
+        save_expressions(found, message["folder"])
 
     def unwrap(self, message, progress):
         """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""
