@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import cli, expressions, operators, panels, preferences, properties, session
+from . import cli, expressions, operators, panels, preferences, properties, rig, session
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -23,6 +23,7 @@ _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLAS
 def register():
     _register_classes()
     expressions.register()
+    rig.register()
     bpy.types.Scene.cliphead = bpy.props.PointerProperty(type=properties.CLIPHEAD_PG_settings)
     bpy.types.VIEW3D_MT_mesh_add.append(operators.add_menu)
     session.register()
@@ -35,5 +36,6 @@ def unregister():
     session.unregister()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead
+    rig.unregister()
     expressions.unregister()
     _unregister_classes()

@@ -87,16 +87,19 @@ class HeadOperator:
                 return undo_step(getattr(bpy.ops.cliphead, operator), folder="", **choices)
             if not head.get(IS_NEUTRAL):
                 names += missing_keys(head, [NEUTRAL])
-            recipe = own_recipe(head)
             folder = session.new_folder()
-            save_points(canonical_points(head.data), folder)
-            if self.interactive:
-                session.start_express(recipe, folder, names, words, session.Place(context.scene.name, (), operator, choices))
-                return {"FINISHED"}
-            session.run_express(recipe, folder, names, words)
-            return undo_step(getattr(bpy.ops.cliphead, operator), folder=str(folder), **choices)
+            save_points(folder, canonical=canonical_points(head.data))
+            return self.ask(context, "express", head, folder, operator, choices, names=list(names), words=list(words))
         except (ClipHeadError, RuntimeError) as error:  # RuntimeError: the operator's own report
             return refuse(self, str(error).removeprefix("Error: ").strip())
+
+    def ask(self, context, kind, head, folder, operator, choices, **fields):
+        """Give a job about the head to the engine, and the folder to an operator: now, or when a pressed button's job ends."""
+        place = session.Place(context.scene.name, (), operator, choices) if self.interactive else None
+        session.about_head(kind, own_recipe(head), folder, place, **fields)
+        if place is not None:
+            return {"FINISHED"}
+        return undo_step(getattr(bpy.ops.cliphead, operator), folder=str(folder), **choices)
 
 
 def own_recipe(head):

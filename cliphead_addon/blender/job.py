@@ -74,6 +74,10 @@ class Client:
         about = {name: recipe[name] for name in ("prompt", "settings")}
         return self._begin("express", pack, folder, **about, names=list(names), words=list(words))
 
+    def submit_rig(self, recipe, pack, folder):
+        """Start finding joints, weights and eyeballs of a head made before, whose mesh is in the folder -> Job."""
+        return self._begin("rig", pack, folder, **{name: recipe[name] for name in ("prompt", "settings")})
+
     def _begin(self, kind, pack, folder, **fields):
         if self.job is not None and self.job.state == "running":
             raise WorkerError("A head is being made already. Wait for it or cancel it.", "BUSY")

@@ -19,6 +19,7 @@ HAIR = {
     "Anisotropic": 0.8,
     "Anisotropic Rotation": 0.25,  # highlights run around the head, across the strands
 }
+EYE = {"Roughness": 0.35, "IOR": 1.376, "Coat Weight": 1.0, "Coat Roughness": 0.02}  # a wet film over the white
 STRANDS = 70.0  # waves of the relief around the head
 FALL = 6.0  # waves per metre along a strand
 RELIEF = 0.003  # metres
@@ -102,6 +103,31 @@ def hair_material(name, colour):
     ):
         links.new(start, end)
     material.diffuse_color = (*linear, 1.0)  # what Solid view shows
+    return material
+
+
+def eye_material(name, picture):
+    """A wet eyeball under an image. picture: (R,R,3) uint8 sRGB, row 0 at the top -> bpy material"""
+    R = len(picture)
+    image = bpy.data.images.new(name, R, R)
+    pixels = np.ones((R, R, 4), np.float32)
+    pixels[..., :3] = picture[::-1] / 255
+    image.pixels.foreach_set(pixels.ravel())
+    image.pack()
+    material = new_node_material(name)
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    nodes.clear()
+    output = nodes.new("ShaderNodeOutputMaterial")
+    principled = nodes.new("ShaderNodeBsdfPrincipled")
+    texture = nodes.new("ShaderNodeTexImage")
+    output.location, principled.location, texture.location = (300, 0), (0, 0), (-320, 0)
+    texture.image = image
+    for socket, value in EYE.items():
+        principled.inputs[socket].default_value = value
+    links.new(texture.outputs["Color"], principled.inputs["Base Color"])
+    links.new(principled.outputs["BSDF"], output.inputs["Surface"])
+    nodes.active = texture
+    material.diffuse_color = (*_mean_colour(image), 1.0)
     return material
 
 

@@ -58,6 +58,13 @@ def canonical_points(mesh):
     return points
 
 
+def key_points(key):
+    """A shape key's points: (V,3) float32, object space."""
+    points = np.empty((len(key.points), 3), np.float32)
+    key.points.foreach_get("co", points.ravel())
+    return points
+
+
 def mark_seam(mesh, seam):
     """seam: (S,2) vertex pairs, each an edge of the mesh."""
     V = len(mesh.vertices)

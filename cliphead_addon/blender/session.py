@@ -56,15 +56,19 @@ def start(prompt, settings, place):
     follow(_client().submit(prompt, settings, preferences.pack_folder(), new_folder()), place)
 
 
-def start_express(recipe, folder, names, words, place):
-    """As `start`, for the expressions of a head whose points are in the folder."""
-    follow(_client().submit_express(recipe, preferences.pack_folder(), folder, names, words), place)
+def about_head(kind, recipe, folder, place=None, **fields):
+    """A job about a head made before, whose points are in the folder: "express" with names and words, or "rig".
 
-
-def run_express(recipe, folder, names=(), words=()):
-    """As `start_express`, and wait for it -> the folder."""
-    state.job = _client().submit_express(recipe, preferences.pack_folder(), folder, names, words)
-    return _wait()
+    With a place it is followed by the timer, without one this waits for it. Raises ClipHeadError.
+    """
+    client = _client()
+    submit = {"express": client.submit_express, "rig": client.submit_rig}[kind]
+    job = submit(recipe, preferences.pack_folder(), folder, **fields)
+    if place is not None:
+        follow(job, place)
+    else:
+        state.job = job
+        _wait()
 
 
 def follow(job, place):

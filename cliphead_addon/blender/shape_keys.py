@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from ..engine.geometry.eyes import keep_out
 from ..engine.geometry.frames import nphm_to_blender
+from .mesh import key_points
+from .sockets import read_sockets
 
 BASIS = "Basis"
 
@@ -18,18 +21,15 @@ def add_shape_keys(obj, displacements):
         obj.shape_key_add(name=BASIS, from_mix=False)
     blocks = obj.data.shape_keys.key_blocks
     rest = key_points(obj.data.shape_keys.reference_key)
+    sockets = read_sockets(obj)
     for name, move in displacements.items():
         key = blocks.get(name)
         if key is None:
             key = obj.shape_key_add(name=name, from_mix=False)
             key.value = 0.0  # 5.0 adds keys switched on
         # a difference has no origin, so only the axes and the unit change
-        key.points.foreach_set("co", (rest + nphm_to_blender(move).astype(np.float32)).ravel())
+        points = rest + nphm_to_blender(move).astype(np.float32)
+        if sockets is not None:
+            points = keep_out(points, *sockets).astype(np.float32)
+        key.points.foreach_set("co", points.ravel())
     obj.data.update()
-
-
-def key_points(key):
-    """A shape key's points: (V,3) float32, object space."""
-    points = np.empty((len(key.points), 3), np.float32)
-    key.points.foreach_get("co", points.ravel())
-    return points

@@ -19,6 +19,7 @@ UNWRAP_ARRAYS = {"seam": "i", "boundary": "i", "uv": "f"}
 HAIR_ARRAYS = {"hair_vertices": "f", "hair_faces": "i"}  # only for heads whose hair is a mesh of its own
 KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
 FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
+POINT_ARRAYS = ("canonical", "rest", "uv", "faces")  # of a head made before
 IMAGES = ("albedo", "normal_uv")
 
 
@@ -127,14 +128,16 @@ def load_unwrapped(folder):
     return uv, seam, json.loads((Path(folder) / "unwrap.json").read_text(encoding="utf-8"))
 
 
-def save_points(canonical, folder):
-    """Write a head's surface in the canonical pose, (V,3) NPHM units, for jobs about a head made before."""
-    np.save(Path(folder) / "canonical.npy", np.asarray(canonical, np.float32))
+def save_points(folder, **arrays):
+    """Write a head's own points for jobs about it: canonical (V,3) NPHM units; for a rig also rest, uv and faces."""
+    for name, array in arrays.items():
+        np.save(Path(folder) / f"{name}.npy", array)
 
 
 def load_points(folder):
-    """Inverse of `save_points`."""
-    return _arrays(folder, ("canonical",))["canonical"]
+    """Inverse of `save_points` -> name -> array."""
+    names = [name for name in POINT_ARRAYS if (Path(folder) / f"{name}.npy").is_file()]
+    return _arrays(folder, names)
 
 
 def save_expressions(found, folder):
@@ -151,10 +154,31 @@ def load_expressions(folder):
     except (OSError, ValueError) as error:
         raise JobFilesError(f"The expressions in {folder} cannot be read: {error}. Try again.") from error
     moves = _arrays(folder, ("displacements",))["displacements"]
-    points = load_points(folder)
+    points = load_points(folder)["canonical"]
     if moves.shape != (len(about["names"]), *points.shape) or not np.isfinite(moves).all():
         raise JobFilesError(f"The expressions in {folder} do not fit the head: {moves.shape}. Try again.")
     return dict(zip(about["names"], moves, strict=True)), about["weights"], about["warnings"]
+
+
+def save_rig(found, folder):
+    """Write what `rigging.rig` found; rig.json comes last."""
+    for name in ("weights", "depths"):
+        np.save(Path(folder) / f"{name}.npy", found[name])
+    (Path(folder) / "rig.json").write_text(json.dumps(found["about"], default=_plain), encoding="utf-8")
+
+
+def load_rig(folder):
+    """What `save_rig` wrote -> weights (V,3), depths (E,V), about. Raises JobFilesError where it does not fit the head."""
+    try:
+        about = json.loads((Path(folder) / "rig.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise JobFilesError(f"The rig in {folder} cannot be read: {error}. Try again.") from error
+    arrays = _arrays(folder, ("weights", "depths"))
+    V = len(load_points(folder)["canonical"])
+    weights, depths = arrays["weights"], arrays["depths"]
+    if weights.shape != (V, 3) or depths.shape != (len(about["eyes"]), V) or not np.isfinite(weights).all():
+        raise JobFilesError(f"The rig in {folder} does not fit the head: {weights.shape}, {depths.shape}. Try again.")
+    return weights, depths, about
 
 
 def _arrays(folder, names):

@@ -35,9 +35,9 @@ PROGRESS_INTERVAL = 0.05  # seconds between messages of one stage
 
 
 def real_engine():
-    from . import models, motion, pipeline  # torch arrives here
+    from . import models, motion, pipeline, rigging  # torch arrives here
 
-    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate, express=motion.express)
+    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate, express=motion.express, rig=rigging.rig)
 
 
 def engine_from(path):
@@ -82,7 +82,7 @@ class Worker:
         try:
             while (message := protocol.read(self.source)) is not None:
                 match message["type"]:
-                    case "generate" | "unwrap" | "express":
+                    case "generate" | "unwrap" | "express" | "rig":
                         self.jobs.put(message)
                     case "cancel":
                         self.cancelled.add(message.get("id"))
@@ -100,8 +100,8 @@ class Worker:
         job = message.get("id")
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
-            do = {"generate": self.make_head, "unwrap": self.unwrap, "express": self.express}[message["type"]]
-            do(message, self.reporter(job))
+            do = {"generate": self.make_head, "unwrap": self.unwrap, "express": self.express, "rig": self.rig}
+            do[message["type"]](message, self.reporter(job))
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
         except ModuleNotFoundError as error:
@@ -153,9 +153,17 @@ class Worker:
         from .jobfiles import load_points, save_expressions
 
         progress("Expressions", 0.0)
-        canonical = load_points(message["folder"])
+        canonical = load_points(message["folder"])["canonical"]
         found = self.engine.express(prompt, settings, models, canonical, message["names"], message["words"])
         save_expressions(found, message["folder"])
+
+    def rig(self, message, progress):
+        """Joints, weights and eyeballs for a head made before, whose mesh is in the job's folder."""
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import load_points, save_rig
+
+        progress("Finding the joints", 0.0)
+        save_rig(self.engine.rig(prompt, settings, models, **load_points(message["folder"])), message["folder"])
 
     def unwrap(self, message, progress):
         """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""

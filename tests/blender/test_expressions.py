@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from cliphead_addon.blender import api, expressions
-from cliphead_addon.blender.shape_keys import add_shape_keys, key_points
+from cliphead_addon.blender.mesh import key_points
+from cliphead_addon.blender.shape_keys import add_shape_keys
 from cliphead_addon.engine.expression_sets import ARKIT, NAMED, VISEMES
 from cliphead_addon.engine.livelink import SHAPES
 
