@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import cli, expressions, operators, panels, preferences, properties, rig, session
+from . import cli, export, expressions, operators, panels, preferences, properties, rig, session
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -24,6 +24,7 @@ def register():
     _register_classes()
     expressions.register()
     rig.register()
+    export.register()
     bpy.types.Scene.cliphead = bpy.props.PointerProperty(type=properties.CLIPHEAD_PG_settings)
     bpy.types.VIEW3D_MT_mesh_add.append(operators.add_menu)
     session.register()
@@ -36,6 +37,7 @@ def unregister():
     session.unregister()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead
+    export.unregister()
     rig.unregister()
     expressions.unregister()
     _unregister_classes()

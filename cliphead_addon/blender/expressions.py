@@ -393,7 +393,7 @@ def turn_bone(rig, bone, frames, angles):
         turns.append(turn)
         last = turn
     path = f'pose.bones["{bone}"].rotation_quaternion'
-    write_curves(rig, frames, {(path, i): [turn[i] for turn in turns] for i in range(4)}, "LINEAR", group=bone)
+    write_curves(rig, frames, {(path, i): [turn[i] for turn in turns] for i in range(4)}, "LINEAR")
 
 
 class CLIPHEAD_PG_line(bpy.types.PropertyGroup):

@@ -6,7 +6,7 @@ import numpy as np
 INTERPOLATION = {item.identifier: item.value for item in bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items}
 
 
-def write_curves(datablock, frames, curves, interpolation="BEZIER", group=""):
+def write_curves(datablock, frames, curves, interpolation="BEZIER"):
     """Keyframes of a datablock: (data path, index) -> values (N,) at rising frames (N,).
 
     Keyframes that were there between the first and the last of the frames are replaced, others stay.
@@ -15,8 +15,7 @@ def write_curves(datablock, frames, curves, interpolation="BEZIER", group=""):
     if animation.action is None:
         animation.action = bpy.data.actions.new(f"{datablock.name} Action")
     for (path, index), values in curves.items():
-        groups = {"group_name": group} if group else {}
-        curve = animation.action.fcurve_ensure_for_datablock(datablock, path, index=index, **groups)
+        curve = animation.action.fcurve_ensure_for_datablock(datablock, path, index=index)
         _write(curve, np.asarray(frames, np.float32), np.asarray(values, np.float32), INTERPOLATION[interpolation])
 
 

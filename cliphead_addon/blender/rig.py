@@ -82,11 +82,11 @@ class CLIPHEAD_OT_apply_rig(bpy.types.Operator):
 
     def execute(self, context):
         try:
-            weights, depths, about = load_rig(self.folder)
+            weights, depths, blinks, about = load_rig(self.folder)
             head = bpy.data.objects.get(self.head)
             if head is None or len(head.data.vertices) != len(weights) or find_rig(head) is not None:
                 raise ClipHeadError(f"The head '{self.head}' was changed meanwhile: it was not rigged. Try again.", "NO_HEAD")
-            rig = build_rig(context, head, weights, depths, about, self.eyes)
+            rig = build_rig(context, head, weights, depths, blinks, about, self.eyes)
         except ClipHeadError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -121,7 +121,7 @@ class CLIPHEAD_OT_remove_rig(HeadOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-def build_rig(context, head, weights, depths, about, eyes=True):
+def build_rig(context, head, weights, depths, blinks, about, eyes=True):
     """Build armature, weights and eyeballs around a head from what `rigging.rig` found. -> bpy object of the armature"""
     name = head.name
     collection = bpy.data.collections.new(f"{name} Rig")
@@ -142,7 +142,7 @@ def build_rig(context, head, weights, depths, about, eyes=True):
     for strands in hair:
         _deform(strands, rig, _neck_and_head(vertices(strands.data), about["neck"]))
     if balls:
-        _set_eyes(head, rig, collection, balls, depths, about["iris_uv"])
+        _set_eyes(head, rig, collection, balls, depths, blinks, about["iris_uv"])
     for obj in context.selected_objects:
         obj.select_set(False)
     if rig.name in context.view_layer.objects:
@@ -229,9 +229,9 @@ def _neck_and_head(points, neck):
     return skin_weights(np.zeros(len(points)), share)
 
 
-def _set_eyes(head, rig, collection, eyes, depths, iris_uv):
+def _set_eyes(head, rig, collection, eyes, depths, blinks, iris_uv):
     """Eyeballs as objects of their own, in sockets that are cut for them."""
-    cut_sockets(head, eyes, depths)
+    cut_sockets(head, eyes, depths, blinks)
     recipe = read_recipe(head)
     prompt = recipe.get("prompt", {}) if recipe else {}
     colour = iris_colour(prompt.get("text") or "", _texture_at(head, iris_uv))

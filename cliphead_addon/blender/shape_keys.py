@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..engine.geometry.eyes import keep_out
 from ..engine.geometry.frames import nphm_to_blender
 from .mesh import key_points
 from .sockets import read_sockets
@@ -28,8 +27,7 @@ def add_shape_keys(obj, displacements):
             key = obj.shape_key_add(name=name, from_mix=False)
             key.value = 0.0  # 5.0 adds keys switched on
         # a difference has no origin, so only the axes and the unit change
-        points = rest + nphm_to_blender(move).astype(np.float32)
-        if sockets is not None:
-            points = keep_out(points, *sockets).astype(np.float32)
-        key.points.foreach_set("co", points.ravel())
+        motion = nphm_to_blender(move)
+        points = rest + motion if sockets is None else sockets.pose(rest, motion)
+        key.points.foreach_set("co", points.astype(np.float32).ravel())
     obj.data.update()

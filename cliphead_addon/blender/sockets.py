@@ -1,62 +1,86 @@
 """A head whose skin is open for eyeballs: what is stored on it, and how its shape keys keep to that."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..engine.geometry.eyes import Eye, keep_out, open_sockets
+from ..engine.geometry.eyes import Eye, close_lids, keep_out, open_sockets
 from .mesh import key_points
 
 EYES = "cliphead_eyes"  # custom property: the eyeballs as JSON
-DEPTHS = ("cliphead_lids_L", "cliphead_lids_R")  # point attributes: metres inside the lids' edges
 CLOSED = "cliphead_closed"  # point attribute: the vertices before the sockets were opened
+DEPTHS = ("cliphead_lids_L", "cliphead_lids_R")  # point attributes: metres inside the lids' edges
+BLINKS = ("cliphead_blink_L", "cliphead_blink_R")  # point attributes: how the skin moves in a blink, metres
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """The eyeballs of a head, and its skin around them."""
+
+    eyes: list  # two Eye
+    closed: np.ndarray  # (V,3) metres
+    depths: np.ndarray  # (2,V) metres
+    blinks: np.ndarray  # (2,V,3) metres
+
+    def open(self):
+        """The vertices with the sockets open: (V,3)."""
+        return open_sockets(self.closed, self.eyes, self.depths)
+
+    def pose(self, rest, motion):
+        """Vertices (V,3) at rest and the motion of a shape key (V,3) -> (V,3) with lids closed and outside of the eyeballs."""
+        for eye, depth, blink in zip(self.eyes, self.depths, self.blinks, strict=True):
+            motion = close_lids(motion, self.closed, eye, depth, blink)
+        return keep_out(rest + motion, self.eyes, self.depths)
 
 
 def read_sockets(head):
-    """The eyeballs of a head and its vertices' depths (2,V), or None for a head with painted eyes."""
-    text = head.get(EYES)
-    if text is None or any(name not in head.data.attributes for name in DEPTHS):
+    """The `Sockets` of a mesh object, or None for a head with painted eyes."""
+    text, mesh = head.get(EYES), head.data
+    if text is None or any(name not in mesh.attributes for name in (CLOSED, *DEPTHS, *BLINKS)):
         return None
     eyes = [Eye(np.array(eye["centre"]), eye["radius"]) for eye in json.loads(text)]
-    return eyes, np.stack([_read(head.data, name, 1) for name in DEPTHS])
+    depths = np.stack([_read(mesh, name, 1) for name in DEPTHS])
+    return Sockets(eyes, _read(mesh, CLOSED, 3), depths, np.stack([_read(mesh, name, 3) for name in BLINKS]))
 
 
-def cut_sockets(head, eyes, depths):
-    """Open the skin between the lids of a mesh object, in every shape key. eyes: as JSON; depths: (2,V) metres."""
+def cut_sockets(head, eyes, depths, blinks):
+    """Open the skin between the lids of a mesh object, in every shape key. eyes: as JSON; the rest as in `Sockets`."""
     mesh = head.data
-    closed = vertices(mesh)
-    _write(mesh, CLOSED, "FLOAT_VECTOR", closed)
-    for name, depth in zip(DEPTHS, depths, strict=True):
-        _write(mesh, name, "FLOAT", depth)
+    _write(mesh, CLOSED, "FLOAT_VECTOR", vertices(mesh))
+    for names, kind, arrays in ((DEPTHS, "FLOAT", depths), (BLINKS, "FLOAT_VECTOR", blinks)):
+        for name, values in zip(names, arrays, strict=True):
+            _write(mesh, name, kind, values)
     head[EYES] = json.dumps(eyes)
-    balls, depths = read_sockets(head)
-    _replace(mesh, open_sockets(closed, balls, depths), lambda points: keep_out(points, balls, depths))
+    sockets = read_sockets(head)
+    _replace(mesh, sockets.open(), sockets.pose)
 
 
 def close_sockets(head):
     """Undo `cut_sockets`: the painted eyes are back; shape keys keep what holds their lids outside of the eyeballs."""
     mesh = head.data
-    closed = _read(mesh, CLOSED, 3)
-    _replace(mesh, closed, lambda points: points)
-    for name in (CLOSED, *DEPTHS):
+    _replace(mesh, _read(mesh, CLOSED, 3), lambda rest, motion: rest + motion)
+    for name in (CLOSED, *DEPTHS, *BLINKS):
         mesh.attributes.remove(mesh.attributes[name])
     del head[EYES]
 
 
 def vertices(mesh):
     """A mesh's vertices, those of its Basis: (V,3) float32."""
+    if mesh.shape_keys is not None:
+        return key_points(mesh.shape_keys.reference_key)
     points = np.empty((len(mesh.vertices), 3), np.float32)
     mesh.attributes["position"].data.foreach_get("vector", points.ravel())
-    return points if mesh.shape_keys is None else key_points(mesh.shape_keys.reference_key)
+    return points
 
 
-def _replace(mesh, rest, correct):
-    """New vertices (V,3), and shape keys that move as much as before, each corrected."""
+def _replace(mesh, rest, pose):
+    """New vertices (V,3), and shape keys with the motions they had, posed by pose(rest, motion)."""
     keys = mesh.shape_keys
     if keys is not None:
         before = key_points(keys.reference_key)
         for key in keys.key_blocks[1:]:
-            key.points.foreach_set("co", correct(rest + key_points(key) - before).astype(np.float32).ravel())
+            key.points.foreach_set("co", pose(rest, key_points(key) - before).astype(np.float32).ravel())
         keys.reference_key.points.foreach_set("co", np.asarray(rest, np.float32).ravel())
     mesh.attributes["position"].data.foreach_set("vector", np.asarray(rest, np.float32).ravel())
     mesh.update()

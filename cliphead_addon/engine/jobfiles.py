@@ -20,6 +20,7 @@ HAIR_ARRAYS = {"hair_vertices": "f", "hair_faces": "i"}  # only for heads whose 
 KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
 FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
 POINT_ARRAYS = ("canonical", "rest", "uv", "faces")  # of a head made before
+RIG_ARRAYS = ("weights", "depths", "blinks")
 IMAGES = ("albedo", "normal_uv")
 
 
@@ -162,23 +163,23 @@ def load_expressions(folder):
 
 def save_rig(found, folder):
     """Write what `rigging.rig` found; rig.json comes last."""
-    for name in ("weights", "depths"):
+    for name in RIG_ARRAYS:
         np.save(Path(folder) / f"{name}.npy", found[name])
     (Path(folder) / "rig.json").write_text(json.dumps(found["about"], default=_plain), encoding="utf-8")
 
 
 def load_rig(folder):
-    """What `save_rig` wrote -> weights (V,3), depths (E,V), about. Raises JobFilesError where it does not fit the head."""
+    """What `save_rig` wrote -> weights, depths, blinks, about. Raises JobFilesError where it does not fit the head."""
     try:
         about = json.loads((Path(folder) / "rig.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise JobFilesError(f"The rig in {folder} cannot be read: {error}. Try again.") from error
-    arrays = _arrays(folder, ("weights", "depths"))
-    V = len(load_points(folder)["canonical"])
-    weights, depths = arrays["weights"], arrays["depths"]
-    if weights.shape != (V, 3) or depths.shape != (len(about["eyes"]), V) or not np.isfinite(weights).all():
-        raise JobFilesError(f"The rig in {folder} does not fit the head: {weights.shape}, {depths.shape}. Try again.")
-    return weights, depths, about
+    found = _arrays(folder, RIG_ARRAYS)
+    V, E = len(load_points(folder)["canonical"]), len(about["eyes"])
+    for name, shape in zip(RIG_ARRAYS, ((V, 3), (E, V), (E, V, 3)), strict=True):
+        if found[name].shape != shape or not np.isfinite(found[name]).all():
+            raise JobFilesError(f"The rig in {folder} does not fit the head: {name} is {found[name].shape}. Try again.")
+    return *found.values(), about
 
 
 def _arrays(folder, names):

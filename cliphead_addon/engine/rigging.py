@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 import numpy as np
 
-from .errors import ClipHeadError
 from .geometry.eyes import IRIS_ANGLE, depth_inside, fit_eye
 from .geometry.frames import nphm_to_blender
 from .geometry.rig import SKULL_BELOW_EARS, Neck, fit_hinge, jaw_weights, skin_weights
@@ -13,7 +12,7 @@ from .motion import own_expression, recipe_code
 # Anchors, by their places in NPHM's order: pairs are right, left.
 EYES = {"L": (1, 3), "R": (0, 2)}  # outer and inner corner of the lids
 EARS, CHIN, TOP, BACK = (26, 27), 36, 37, 38
-JAW_OPEN = "jawOpen"
+JAW_OPEN, BLINKS = "jawOpen", ("eyeBlinkLeft", "eyeBlinkRight")
 IRIS_BAND = (0.45, 0.85)  # of the iris's angle: where the texture shows its colour
 
 
@@ -21,16 +20,17 @@ def rig(prompt, settings, models, canonical, rest, uv, faces):
     """Rig a head on its own surface points.
 
     prompt, settings: as the head's recipe has them; canonical: (V,3) NPHM units; rest: (V,3) metres, as they stand in Blender;
-    uv: (V,2); faces: (F,3) or (F,4). -> dict of arrays weights (V,3) in the order of `geometry.rig.BONES`, depths (2,V) of
-    `geometry.eyes` for left and right, and a JSON-ready "about" with joints, plane and eyes in metres, Blender's frame.
+    uv: (V,2); faces: (F,3) or (F,4). -> dict of arrays weights (V,3) in the order of `geometry.rig.BONES`, depths (2,V) and
+    blinks (2,V,3) of `geometry.eyes` for left and right, and a JSON-ready "about" with joints, plane and eyes; metres,
+    Blender's frame.
     Raises ClipHeadError.
     """
     head = models.head
     code = recipe_code(prompt, models)
-    if head.find_expression(JAW_OPEN) is None:
-        raise ClipHeadError(f"This pack has no expression '{JAW_OPEN}', from which the jaw's joint is found.", "NO_EXPRESSION")
     neutral = rest - nphm_to_blender(own_expression(head, code, canonical, settings.hair))
-    opening = nphm_to_blender(head.pose(code, canonical, (JAW_OPEN,), settings.hair)[1][JAW_OPEN])
+    moves = head.pose(code, canonical, (JAW_OPEN, *BLINKS), settings.hair)[1]
+    moves = {name: nphm_to_blender(move) for name, move in moves.items()}
+    opening = moves[JAW_OPEN]
     anchors = _anchors(head.anchors(code), canonical, neutral)
 
     ears = anchors[list(EARS)]
@@ -49,7 +49,8 @@ def rig(prompt, settings, models, canonical, rest, uv, faces):
     outlines = _eye_outlines(models)
     if outlines is None:
         about["warnings"].append(f"The pack '{models.pack.name}' does not say where eyes are: the head keeps its painted eyes.")
-        return {"weights": weights, "depths": np.zeros((0, len(rest)), np.float32), "about": _plain(about)}
+        none = np.zeros((0, len(rest), 3), np.float32)
+        return {"weights": weights, "depths": none[..., 0], "blinks": none, "about": _plain(about)}
     depths = []
     for side, rows in EYES.items():
         corners = anchors[list(rows)]
@@ -62,7 +63,12 @@ def rig(prompt, settings, models, canonical, rest, uv, faces):
         about["eyes"].append({"side": side, "centre": eye.centre, "radius": eye.radius})
         about["iris_uv"] += uv[iris].tolist()
         depths.append(depth)
-    return {"weights": weights, "depths": np.stack(depths).astype(np.float32), "about": _plain(about)}
+    return {
+        "weights": weights,
+        "depths": np.stack(depths).astype(np.float32),
+        "blinks": np.stack([moves[name] for name in BLINKS]).astype(np.float32),
+        "about": _plain(about),
+    }
 
 
 def _anchors(anchors, canonical, neutral):

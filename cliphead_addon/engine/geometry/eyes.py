@@ -22,6 +22,9 @@ SINK = 0.0042  # how deep the skin behind the lids goes into the eyeball
 SINK_OVER = 0.0009  # within this distance from the lids' edge
 WALL = 0.0008  # from the lids' edge: what lies further in stays inside the eyeball
 HIDDEN = 0.0006  # at least this deep
+LID_EDGE = 0.0008  # vertices so near to the lids' edges stand for them
+LID_BAND = (0.0025, 0.0065)  # from the edge: where the lid moves as it should
+LID_LENGTH = 0.0095  # from the edge to the fold, which a blink leaves where it is
 CLEARANCE = 0.00025  # of lids over the eyeball
 REACH = 1.5  # radii around the centre in which skin is kept out
 
@@ -97,6 +100,47 @@ def keep_out(points, eyes, depths):
         at = lids | ground
         moved[at] = eye.centre + (moved[at] - eye.centre) * (wanted[at] / distance[at])[:, None]
     return moved
+
+
+def close_lids(motion, points, eye, depth, blink):
+    """A motion of the skin whose upper lid goes all the way that it sets out on.
+
+    The expression network is smooth where lid and eyeball part, so that a closing lid's edge lags behind the lid. The edge's
+    whole way is known: to the lower lid. Where the edge has done less of it than the lid has of a blink, the rest is added.
+    motion: (V,3) metres; points: (V,3) at rest; depth: (V,); blink: (V,3) the motion of the same eye's blink -> (V,3)
+    """
+    band = (depth < -LID_BAND[0]) & (depth > -LID_BAND[1]) & (blink[:, 2] < 0)
+    size = (blink[band] ** 2).sum()
+    if size < 1e-12:
+        return motion
+    share = float(np.clip((motion[band] * blink[band]).sum() / size, 0, 1))
+    way, weight = _closing(points, eye, depth)
+    length = (way**2).sum(axis=1) + 1e-8  # (0.1 mm)^2
+    done, usual = (motion * way).sum(axis=1) / length, (blink * way).sum(axis=1) / length
+    lack = np.clip((share - done) / np.maximum(1 - usual, 0.05), 0, share)  # less where the motion is closed already
+    return motion + (weight * lack)[:, None] * (way - blink)
+
+
+def _closing(points, eye, depth):
+    """How the upper lid turns about the eyeball's middle until its edge is at the lower lid's: (V,3), and its weights (V,)."""
+    away = np.asarray(points, np.float64) - eye.centre
+    height = np.arctan2(away[:, 2], -away[:, 1])  # elevation seen from the eyeball's middle
+    edge = np.flatnonzero(np.abs(depth) < LID_EDGE)
+    if len(edge) < 12:
+        return np.zeros_like(away), np.zeros(len(away))
+    x, h = away[edge, 0], height[edge]
+    ends = x.argmin(), x.argmax()
+    middle = np.interp(x, x[list(ends)], h[list(ends)])
+    upper, lower = (np.polyfit(x[some], h[some], 3) for some in (h >= middle, h <= middle))
+    opening = np.maximum(np.polyval(upper, away[:, 0]) - np.polyval(lower, away[:, 0]), 0)
+    opening[(away[:, 0] < x.min()) | (away[:, 0] > x.max())] = 0
+    above = height > (np.polyval(upper, away[:, 0]) + np.polyval(lower, away[:, 0])) / 2
+    turn = opening * np.clip(1 + depth / LID_LENGTH, 0, 1)  # of the skin, the more the nearer to the edge
+    weight = np.clip((LID_BAND[1] + depth) / (LID_BAND[1] - LID_BAND[0]), 0, 1) * above * (depth < LID_EDGE)
+    weight *= np.linalg.norm(away, axis=1) < REACH * eye.radius
+    cosine, sine = np.cos(turn), np.sin(turn)
+    turned = np.stack([away[:, 0], cosine * away[:, 1] - sine * away[:, 2], sine * away[:, 1] + cosine * away[:, 2]], axis=-1)
+    return turned - away, weight
 
 
 def depth_inside(uv, outline, metres_per_uv):
