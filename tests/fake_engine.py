@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from cliphead_addon.engine.errors import PromptError
+from cliphead_addon.engine.expression_sets import expand
 from cliphead_addon.engine.stages import HairMesh, Head, HeadMesh, TextureSet, UnwrappedHead
 
 RADII = np.array([0.32, 0.46, 0.40])  # NPHM units: a head 16 cm wide, 20 cm deep
@@ -63,6 +64,38 @@ def generate(prompt, models, settings, progress, preview=None):
         warnings=warnings,
         timings={"shape": 0.1},
     )
+
+
+def express(prompt, settings, models, canonical, names, words):
+    """Every expression moves the head up by a tenth of a unit; words open the jaw as many tenths as they have letters."""
+    misbehave(" ".join(words), lambda *_: None)
+    names = [name for name in expand(names) if name != "neutral" or prompt.expression]
+    moves = np.zeros((len(names), *canonical.shape), np.float32) + np.float32([0, 0.1, 0])
+    weights = [{"jawOpen": min(len(text) / 10, 1.0)} for text in words]
+    return {"names": names, "displacements": moves, "weights": weights, "warnings": []}
+
+
+def rig(prompt, settings, models, canonical, rest, uv, faces):
+    """Everything above the ears' height follows the head, the chin the jaw; eyes look out of two round holes in the front."""
+    height = np.clip((rest[:, 2] - 0.04) / 0.06, 0, 1)
+    jaw = np.clip((0.07 - rest[:, 2]) / 0.03, 0, 1) * (rest[:, 1] < -0.03)
+    weights = np.stack([(1 - jaw) * (1 - height), (1 - jaw) * height, jaw], axis=-1)
+    eyes, depths, blinks = [], [], []
+    for side, x in (("L", 0.03), ("R", -0.03)):
+        front = (rest[:, 1] < 0) * np.linalg.norm(rest[:, [0, 2]] - [x, 0.12], axis=1)
+        depths.append(np.where(rest[:, 1] < 0, 0.012 - front, -1))
+        surface = rest[np.argmax(depths[-1]), 1]
+        eyes.append({"side": side, "centre": [x, surface + 0.0145, 0.12], "radius": 0.0135})
+        blinks.append(np.zeros_like(rest))
+    about = {
+        "joints": {"skull": [0, 0, 0.09], "top": [0, 0, 0.2], "jaw": [0, -0.01, 0.1], "chin": [0, -0.08, 0.05]},
+        "jaw_angle": 0.3,
+        "neck": {"point": [0, 0, 0.07], "normal": [0, -0.5, 0.8]},
+        "eyes": eyes,
+        "iris_uv": [[0.42, 0.45]],
+        "warnings": [],
+    }
+    return {"weights": weights, "depths": np.stack(depths), "blinks": np.stack(blinks), "about": about}
 
 
 def misbehave(text, progress):

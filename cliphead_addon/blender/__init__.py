@@ -2,7 +2,21 @@
 
 import bpy
 
-from . import adapt, cli, operators, pack_files, panels, pictures, preferences, properties, report, session
+from . import (
+    adapt,
+    cli,
+    export,
+    expressions,
+    operators,
+    pack_files,
+    panels,
+    pictures,
+    preferences,
+    properties,
+    report,
+    rig,
+    session,
+)
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -24,6 +38,9 @@ _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLAS
 
 def register():
     _register_classes()
+    expressions.register()
+    rig.register()
+    export.register()
     bpy.types.Scene.cliphead = bpy.props.PointerProperty(type=properties.CLIPHEAD_PG_settings)
     bpy.types.VIEW3D_MT_mesh_add.append(operators.add_menu)
     session.register()
@@ -40,4 +57,7 @@ def unregister():
     pictures.clear()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead
+    export.unregister()
+    rig.unregister()
+    expressions.unregister()
     _unregister_classes()

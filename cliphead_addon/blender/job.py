@@ -35,7 +35,7 @@ class WorkerError(ClipHeadError):
 
 @dataclass(eq=False)
 class Job:
-    """One head in the making. state: "queued", "running", "done", "failed" or "cancelled"."""
+    """One thing that the worker does. state: "queued", "running", "done", "failed" or "cancelled"."""
 
     id: int
     folder: Path  # where the result goes (`jobfiles`)
@@ -59,6 +59,10 @@ class Job:
     def seconds_left(self):
         """An estimate, or None while there is none."""
         return None if self.left is None else max(self.left - (time.monotonic() - self.told), 0.0)
+
+    @property
+    def makes_head(self):
+        return self.request["type"] == "generate"
 
     @property
     def unfinished(self):
@@ -96,6 +100,14 @@ class Client:
     def submit_adapt(self, pack, folder, architecture, weights):
         """Start learning a pack's mapping networks for another CLIP (engine/adapt.py); folder: of the new pack -> Job."""
         return self._begin("adapt", pack, folder, architecture=architecture, weights=str(weights))
+
+    def submit_about(self, kind, recipe, pack, folder, **fields):
+        """A job about a head made before, whose arrays are in the folder -> Job.
+
+        kind and fields: "express" with names and words, "rig"; recipe: the head's, for its "prompt" and "settings".
+        """
+        about = {name: recipe[name] for name in ("prompt", "settings")}
+        return self._begin(kind, pack, folder, **about, **fields)
 
     def _begin(self, kind, pack, folder, **fields):
         number = next(self.numbers)

@@ -20,6 +20,7 @@ HAIR = {
     "Anisotropic": 0.8,
     "Anisotropic Rotation": 0.25,  # highlights run around the head, across the strands
 }
+EYE = {"Roughness": 0.35, "IOR": 1.376, "Coat Weight": 1.0, "Coat Roughness": 0.02}  # a wet film over the white
 STRANDS = 70.0  # waves of the relief around the head
 FALL = 6.0  # waves per metre along a strand
 RELIEF = 0.003  # metres
@@ -124,6 +125,41 @@ def hair_material(name, colour):
         links.new(start, end)
     material.diffuse_color = (*linear, 1.0)  # what Solid view shows
     return material
+
+
+def eye_material(name, picture):
+    """A wet eyeball under an image. picture: (R,R,3) uint8 sRGB, row 0 at the top -> bpy material"""
+    R = len(picture)
+    image = bpy.data.images.new(name, R, R)
+    pixels = np.ones((R, R, 4), np.float32)
+    pixels[..., :3] = picture[::-1] / 255
+    image.pixels.foreach_set(pixels.ravel())
+    image.pack()
+    material = new_node_material(name)
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    nodes.clear()
+    output = nodes.new("ShaderNodeOutputMaterial")
+    principled = nodes.new("ShaderNodeBsdfPrincipled")
+    texture = nodes.new("ShaderNodeTexImage")
+    output.location, principled.location, texture.location = (300, 0), (0, 0), (-320, 0)
+    texture.image = image
+    for socket, value in EYE.items():
+        principled.inputs[socket].default_value = value
+    links.new(texture.outputs["Color"], principled.inputs["Base Color"])
+    links.new(principled.outputs["BSDF"], output.inputs["Surface"])
+    nodes.active = texture
+    material.diffuse_color = (*_mean_colour(image), 1.0)
+    return material
+
+
+def colour_image(material):
+    """The image that colours a material, not the one of its roughness or relief; None where there is none."""
+    nodes = material.node_tree.nodes if material is not None and material.node_tree is not None else ()
+    for node in nodes:
+        colour = node.inputs.get("Base Color") if node.type == "BSDF_PRINCIPLED" else None
+        if colour is not None and colour.is_linked and colour.links[0].from_node.type == "TEX_IMAGE":
+            return colour.links[0].from_node.image
+    return None
 
 
 def _mean_colour(image):

@@ -1,4 +1,4 @@
-"""This Blender's worker and the heads it is making: the state the panel shows, and the timer that follows the jobs.
+"""This Blender's worker and what it is doing: the state the panel shows, and the timer that follows the jobs.
 
 The timer is the only place where an answer of the worker meets bpy, so everything happens on the main thread.
 """
@@ -23,16 +23,22 @@ TICK = 0.1  # seconds
 
 @dataclass(frozen=True)
 class Place:
-    """Where a head goes when it is ready. Names, not references: these do not survive an undo."""
+    """Where a result goes when it is ready. Names, not references: these do not survive an undo."""
 
     scene: str
-    location: tuple  # metres
+    location: tuple = ()  # of a new head, metres
+    operator: str = "apply_result"  # takes the job's folder
+    choices: dict = field(default_factory=dict)  # more of the operator's properties
+
+    def properties(self, folder):
+        location = {"location": self.location} if self.location else {}
+        return {"folder": str(folder), **location, **self.choices}
 
 
 @dataclass
 class Session:
     client: Client | None = None
-    jobs: dict = field(default_factory=dict)  # Job -> Place, or None for a head that only goes to the history; oldest first
+    jobs: dict = field(default_factory=dict)  # Job -> Place, or None once another file was opened; oldest first
     message: str = ""  # about the last job, for the panel
     failed: bool = False  # the message is an error
     warnings: tuple = field(default_factory=tuple)  # about the last head
@@ -41,7 +47,7 @@ class Session:
 
     @property
     def job(self) -> Job | None:
-        """The head that is being made or waits to be placed; None when there is nothing to do."""
+        """What is being done or waits to be placed; None when there is nothing to do."""
         return next((job for job in self.jobs if job.state == "running"), next(iter(self.jobs), None))
 
 
@@ -54,7 +60,25 @@ def running():
 
 def start(prompt, settings, place):
     """Begin a head, or queue it, and return at once; the timer places it. Raises ClipHeadError if the worker cannot start."""
-    job = _client().submit(prompt, settings, preferences.pack_folder(), new_folder())
+    follow(_client().submit(prompt, settings, preferences.pack_folder(), new_folder()), place)
+
+
+def about_head(kind, recipe, folder, place=None, **fields):
+    """A job about a head made before (`Client.submit_about`), whose arrays are in a folder from `new_folder` -> Job.
+
+    With a place it is followed by the timer, without one this waits for it. Raises ClipHeadError.
+    """
+    client = _client()
+    job = client.submit_about(kind, recipe, preferences.pack_folder(), folder, **fields)
+    if place is None:
+        client.wait(job=job)
+    else:
+        follow(job, place)
+    return job
+
+
+def follow(job, place):
+    """Let the timer take a job to its end, and its result to its place."""
     state.jobs[job], state.request = place, job.request
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=TICK, persistent=True)
@@ -139,7 +163,7 @@ def tick():
 
 def _finish(job, place):
     """Place what is done, keep it in the history, and say how it went."""
-    if job.state != "done":
+    if job.state != "done" or place is None and not job.makes_head:
         discard(job.folder)
         if job.state == "failed":
             raise job.error
@@ -147,7 +171,7 @@ def _finish(job, place):
         return
     folder, problems = job.folder, ()
     try:
-        if place is None or preferences.history_size():
+        if job.makes_head and (place is None or preferences.history_size()):
             folder = history.save(load_head(job.folder))
             discard(job.folder)
     except StorageError as error:
@@ -158,15 +182,17 @@ def _finish(job, place):
         tell("Another file was opened: the head is in the history")
         return
     with bpy.context.temp_override(**_where(place)):  # from the folder that stays: the operator may be redone
-        undo_step(bpy.ops.cliphead.apply_result, folder=str(folder), location=place.location)
-    tell(f"Done in {job.seconds:.0f} s", warnings=(*state.warnings, *problems))
+        undo_step(getattr(bpy.ops.cliphead, place.operator), **place.properties(folder))
+    if job.makes_head:  # other operators say by themselves what they have done
+        tell(f"Done in {job.seconds:.0f} s", warnings=(*state.warnings, *problems))
 
 
 def _where(place):
     """Context of the window that shows the place's scene."""
     scene = bpy.data.scenes.get(place.scene)
     if scene is None:
-        raise ClipHeadError(f"The scene '{place.scene}' is gone: the head is in the history.", "NO_SCENE")
+        left = "the head is in the history" if place.operator == Place.operator else "nothing was done"
+        raise ClipHeadError(f"The scene '{place.scene}' is gone: {left}.", "NO_SCENE")
     windows = bpy.context.window_manager.windows
     window = next((window for window in windows if window.scene == scene), None)
     if window is not None:
@@ -200,7 +226,10 @@ def _redraw():
 
 @persistent
 def _before_load(*_):
-    """Another file is being opened: what is being made was meant for the old one and goes to the history."""
+    """Another file is being opened: heads meant for the old one go to the history, all else is given up."""
+    for job in state.jobs:
+        if not job.makes_head:
+            state.client.cancel(job)
     state.jobs = dict.fromkeys(state.jobs)
     tell("")
 

@@ -1,4 +1,4 @@
-"""Expressions that other programs know by name: Apple's face tracking shapes and the mouth shapes of speech."""
+"""Expressions by name: those of the starter pack, Apple's face tracking shapes and the mouth shapes of speech."""
 
 _BOTH_SIDES = """eyeBlink eyeLookDown eyeLookIn eyeLookOut eyeLookUp eyeSquint eyeWide mouthSmile mouthFrown mouthDimple
     mouthStretch mouthPress mouthLowerDown mouthUpperUp browDown browOuterUp cheekSquint noseSneer""".split()
@@ -7,9 +7,13 @@ _ONE = """jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker
 
 ARKIT = tuple(sorted([*_ONE, *(name + side for name in _BOTH_SIDES for side in ("Left", "Right"))]))  # all but tongueOut
 VISEMES = ("sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U")
-SETS = {"arkit": ARKIT, "visemes": VISEMES}
+NAMED = ("smile", "laugh", "smirk", "sad", "frown", "pout", "angry", "sneer", "disgusted", "surprised", "raised brows",
+    "afraid", "squint", "wink left", "wink right", "eyes closed", "kiss", "puffed cheeks", "lips pressed", "mouth open",
+    "jaw left", "jaw right")  # fmt: skip
+NEUTRAL = "neutral"  # as a shape key it takes a head made with an expression back to none
+SETS = {"arkit": ARKIT, "visemes": VISEMES, "named": (NEUTRAL, *NAMED)}
 
 
 def expand(names):
-    """Names with "arkit" and "visemes", in any case, replaced by what these sets hold -> list without repetitions."""
+    """Names with "arkit", "visemes" and "named", in any case, replaced by what these sets hold -> list without repetitions."""
     return list(dict.fromkeys(one for name in names for one in SETS.get(name.lower(), (name,))))

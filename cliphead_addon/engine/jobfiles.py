@@ -24,6 +24,8 @@ UNWRAP_ARRAYS = {"seam": "i", "boundary": "i", "uv": "f"}
 HAIR_ARRAYS = {"hair_vertices": "f", "hair_faces": "i"}  # only for heads whose hair is a mesh of its own
 KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
 FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
+POINT_ARRAYS = ("canonical", "rest", "uv", "faces")  # of a head made before
+RIG_ARRAYS = ("weights", "depths", "blinks")
 IMAGES = ("albedo", "normal_uv")
 SURFACE_IMAGES = ("roughness", "relief")  # not every pack makes them
 THUMBNAIL = "thumbnail.png"
@@ -38,8 +40,8 @@ NO_HEADER = (
     ValueError,
     TokenError,
 )  # what numpy's parser raises
-ABOUT_LIMIT = 16 << 20  # bytes of head.json
-ABOUT = {  # its keys -> kinds
+ABOUT_LIMIT = 16 << 20  # bytes of a description
+ABOUT = {  # keys of head.json -> kinds
     "format": int,
     "recipe": dict,
     "mesh_report": dict,
@@ -50,6 +52,8 @@ ABOUT = {  # its keys -> kinds
     "warnings": list,
     "timings": dict,
 }
+ABOUT_EXPRESSIONS = {"names": list, "weights": list, "warnings": list}
+ABOUT_RIG = {"joints": dict, "neck": dict, "eyes": list, "iris_uv": list, "warnings": list}
 
 
 class JobFilesError(ClipHeadError):
@@ -169,6 +173,59 @@ def load_unwrapped(folder):
     return uv, seam, json.loads((Path(folder) / "unwrap.json").read_text(encoding="utf-8"))
 
 
+def save_points(folder, **arrays):
+    """Write a head's own points for jobs about it: canonical (V,3) NPHM units; for a rig also rest, uv and faces."""
+    for name, array in arrays.items():
+        np.save(Path(folder) / f"{name}.npy", array)
+
+
+def load_points(folder):
+    """Inverse of `save_points` -> name -> array."""
+    names = [name for name in POINT_ARRAYS if (Path(folder) / f"{name}.npy").is_file()]
+    return _arrays(folder, names)
+
+
+def save_expressions(found, folder):
+    """Write what `motion.express` found; expressions.json comes last."""
+    np.save(Path(folder) / "displacements.npy", np.asarray(found["displacements"], np.float32))
+    about = {name: found[name] for name in ("names", "weights", "warnings")}
+    (Path(folder) / "expressions.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def load_expressions(folder):
+    """What `save_expressions` wrote: displacements (V,3) by name, weights for each sentence, warnings. Raises JobFilesError."""
+    try:
+        about = _read_table(Path(folder) / "expressions.json", ABOUT_EXPRESSIONS)
+    except (OSError, ValueError) as error:
+        raise JobFilesError(f"The expressions in {folder} cannot be read: {error}. Try again.") from error
+    moves = _arrays(folder, ("displacements",))["displacements"]
+    points = load_points(folder)["canonical"]
+    if moves.shape != (len(about["names"]), *points.shape) or not np.isfinite(moves).all():
+        raise JobFilesError(f"The expressions in {folder} do not fit the head: {moves.shape}. Try again.")
+    return dict(zip(about["names"], moves, strict=True)), about["weights"], about["warnings"]
+
+
+def save_rig(found, folder):
+    """Write what `rigging.rig` found; rig.json comes last."""
+    for name in RIG_ARRAYS:
+        np.save(Path(folder) / f"{name}.npy", found[name])
+    (Path(folder) / "rig.json").write_text(json.dumps(found["about"], default=_plain), encoding="utf-8")
+
+
+def load_rig(folder):
+    """What `save_rig` wrote -> weights, depths, blinks, about. Raises JobFilesError where it does not fit the head."""
+    try:
+        about = _read_table(Path(folder) / "rig.json", ABOUT_RIG)
+    except (OSError, ValueError) as error:
+        raise JobFilesError(f"The rig in {folder} cannot be read: {error}. Try again.") from error
+    found = _arrays(folder, RIG_ARRAYS)
+    V, E = len(load_points(folder)["canonical"]), len(about["eyes"])
+    for name, shape in zip(RIG_ARRAYS, ((V, 3), (E, V), (E, V, 3)), strict=True):
+        if found[name].shape != shape or not np.isfinite(found[name]).all():
+            raise JobFilesError(f"The rig in {folder} does not fit the head: {name} is {found[name].shape}. Try again.")
+    return *found.values(), about
+
+
 def load_array(path):
     """A .npy file -> array. Raises ValueError or OSError, and asks for no more memory than the file has bytes."""
     try:
@@ -187,15 +244,7 @@ def load_array(path):
 
 def _read_about(path):
     """head.json -> dict with all its keys, of the kinds that `save_head` writes."""
-    if path.stat().st_size > ABOUT_LIMIT:
-        raise ValueError(f"{path.name} is larger than {ABOUT_LIMIT >> 20} MB")
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except RecursionError as error:
-        raise ValueError(f"{path.name} is nested too deeply") from error
-    for key, kind in ABOUT.items():
-        if not isinstance(about, dict) or not isinstance(about.get(key), kind):
-            raise ValueError(f"{path.name} has no '{key}'")
+    about = _read_table(path, ABOUT)
     if about["images"] != [name for name in IMAGES + SURFACE_IMAGES if name in about["images"] or name in IMAGES]:
         raise ValueError(f"{path.name} names the images {about['images']}")
     names, colour = about["displacements"], about["hair_colour"] or ()
@@ -203,6 +252,21 @@ def _read_about(path):
         raise ValueError(f"{path.name} has no names for its displacements")
     if len(colour) not in (0, 3) or not all(isinstance(value, int | float) and 0 <= value <= 255 for value in colour):
         raise ValueError(f"{path.name} has no colour for its hair")
+    return about
+
+
+def _read_table(path, keys):
+    """A JSON file -> dict that has all of the keys: name -> kind."""
+    path = Path(path)
+    if path.stat().st_size > ABOUT_LIMIT:
+        raise ValueError(f"{path.name} is larger than {ABOUT_LIMIT >> 20} MB")
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError(f"{path.name} is nested too deeply") from error
+    for key, kind in keys.items():
+        if not isinstance(about, dict) or not isinstance(about.get(key), kind):
+            raise ValueError(f"{path.name} has no '{key}'")
     return about
 
 

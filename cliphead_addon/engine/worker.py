@@ -53,9 +53,15 @@ def real_engine(progress):
     for name, seconds in HEAVY.items():
         progress("Starting the engine", seconds / max(HEAVY.values()))
         importlib.import_module(name, __package__)
-    from . import adapt, models, pipeline
+    from . import adapt, models, motion, pipeline, rigging
 
-    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate, adapt=adapt.adapt)
+    return SimpleNamespace(
+        load_models=models.load_models,
+        generate=pipeline.generate,
+        express=motion.express,
+        rig=rigging.rig,
+        adapt=adapt.adapt,
+    )
 
 
 def engine_from(path, progress):
@@ -117,7 +123,7 @@ class Worker:
             while (message := protocol.read(self.source)) is not None:
                 self.heard = time.monotonic()
                 match message["type"]:
-                    case "generate" | "unwrap" | "adapt":
+                    case kind if kind in self.JOBS:
                         self.jobs.put(message)
                     case "cancel":
                         self.cancelled.add(message.get("id"))
@@ -135,8 +141,7 @@ class Worker:
         job = message.get("id")
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
-            do = {"generate": self.make_head, "unwrap": self.unwrap, "adapt": self.adapt}[message["type"]]
-            do(message, Reporter(self, job))
+            self.JOBS[message["type"]](self, message, Reporter(self, job))
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
         except ModuleNotFoundError as error:
@@ -161,29 +166,54 @@ class Worker:
             self.send("result", id=job, folder=message["folder"])
         self.cancelled.discard(job)
 
-    def make_head(self, message, progress):
+    def load(self, message, progress):
+        """The engine's models for a message's pack and device, and its Prompt and Settings."""
         progress("Starting the engine", 0.0)
         from .estimate import SECONDS, Estimate
-        from .jobfiles import save_head
         from .settings import Settings
         from .stages import Prompt
 
         settings = Settings(**{**message["settings"], "shape_keys": tuple(message["settings"].get("shape_keys", ()))})
         key = message["pack"], settings.device
-        warm = {"Starting the engine": self.engine is not None, "Loading the models": key in self.models}
-        progress.estimate = Estimate(settings, [name for name in SECONDS if not warm.get(name)], self.pace)
+        if message["type"] == "generate":  # the stages that seconds are known of
+            warm = {"Starting the engine": self.engine is not None, "Loading the models": key in self.models}
+            progress.estimate = Estimate(settings, [name for name in SECONDS if not warm.get(name)], self.pace)
         if self.engine is None:
             self.engine = self.find_engine(progress)
         if key not in self.models:
             progress("Loading the models", 0.0)
             self.models.clear()
             self.models[key] = self.engine.load_models(*key)
-        prompt, preview = Prompt(**message["prompt"]), self.previewer(message)
-        head = self.engine.generate(prompt, self.models[key], settings, progress, preview)
+        return self.models[key], Prompt(**message["prompt"]), settings
+
+    def make_head(self, message, progress):
+        """A head in the job's folder."""
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import save_head
+
+        head = self.engine.generate(prompt, models, settings, progress, self.previewer(message))
         progress("Writing the files", 0.0)
         save_head(head, message["folder"])
         progress("Writing the files", 1.0)
         self.pace = progress.estimate.pace
+
+    def express(self, message, progress):
+        """Displacements and weights for the surface points in the job's folder, those of a head made before."""
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import load_points, save_expressions
+
+        progress("Expressions", 0.0)
+        canonical = load_points(message["folder"])["canonical"]
+        found = self.engine.express(prompt, settings, models, canonical, message["names"], message["words"])
+        save_expressions(found, message["folder"])
+
+    def rig(self, message, progress):
+        """Joints, weights and eyeballs for a head made before, whose mesh is in the job's folder."""
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import load_points, save_rig
+
+        progress("Finding the joints", 0.0)
+        save_rig(self.engine.rig(prompt, settings, models, **load_points(message["folder"])), message["folder"])
 
     def unwrap(self, message, progress):
         """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""
@@ -223,6 +253,8 @@ class Worker:
             self.send("preview", id=message.get("id"), file=name)
 
         return preview
+
+    JOBS = {"generate": make_head, "unwrap": unwrap, "express": express, "rig": rig, "adapt": adapt}  # by a message's type
 
 
 class Reporter:

@@ -1,0 +1,545 @@
+"""Expressions on demand: shape keys by name, buttons that show one, words and face tracking as keyframes."""
+
+import json
+import tomllib
+
+import bpy
+import numpy as np
+from bpy_extras.io_utils import ImportHelper
+from mathutils import Euler
+
+from ..engine.errors import ClipHeadError
+from ..engine.expression_sets import ARKIT, NAMED, NEUTRAL, SETS
+from ..engine.jobfiles import load_expressions, save_points
+from ..engine.livelink import RATE, read_tracking
+from . import icons, preferences, session
+from .compat import undo_step
+from .head_object import read_recipe
+from .keyframes import write_curves
+from .mesh import canonical_points
+from .panels import SideBarPanel
+from .shape_keys import add_shape_keys
+
+SET_ITEMS = [
+    ("named", "Named", "The expressions with a button: smile, laugh, sad and so on"),
+    ("arkit", "ARKit", "Apple's face tracking shapes under their exact names, all but tongueOut: the heads have no tongue"),
+    ("visemes", "Visemes", "The 15 mouth shapes of speech: sil, PP, FF, TH and so on"),
+]
+IS_NEUTRAL = "cliphead_neutral"  # custom property of heads known to need no key of that name
+BONES = {"head": "head", "leftEye": "eye.L", "rightEye": "eye.R"}  # ARKit's parts -> bones of the rig
+
+
+def find_head(obj):
+    """The head that an object belongs to: itself, the head its hair or an eye hangs on, or the head of a rig; else None."""
+    family = []
+    while obj is not None:
+        family.append(obj)
+        obj = obj.parent
+    for member in (*family, *(family[-1].children_recursive if family else ())):
+        if member.type == "MESH" and read_recipe(member) is not None:
+            return member
+    return None
+
+
+def find_rig(head):
+    """The armature that moves a head, or None."""
+    return next((m.object for m in head.modifiers if m.type == "ARMATURE" and m.object is not None), None)
+
+
+def missing_keys(head, names):
+    """Those of the names that are no shape keys of the head yet."""
+    keys = head.data.shape_keys
+    return [name for name in names if keys is None or name not in keys.key_blocks]
+
+
+class HeadOperator:
+    """An operator about the selected head."""
+
+    @classmethod
+    def poll(cls, context):
+        head = find_head(context.object)
+        if head is None:
+            cls.poll_message_set("Select a head made by CLIP-Head")
+        elif context.mode != "OBJECT":
+            cls.poll_message_set("Go to Object Mode first")
+        elif not (head.is_editable and head.data.is_editable):
+            cls.poll_message_set("The head is linked from another file: make it local first")
+        elif canonical_points(head.data) is None:
+            cls.poll_message_set("The head was made by an older version: make it again from its recipe")
+        elif session.state.job is not None:
+            cls.poll_message_set("The engine is busy: wait for it or cancel it")
+        else:
+            return True
+        return False
+
+    interactive = False  # set when a user pressed a button: the operator then returns at once
+
+    def invoke(self, context, _event):
+        self.interactive = not bpy.app.background
+        return self.execute(context)
+
+    def express(self, context, head, operator, names=(), words=(), **choices):
+        """Have the engine compute what is missing, then call an operator that takes its folder; -> the operator's result."""
+        choices["head"] = head.name
+        names = missing_keys(head, names)
+        try:
+            if not names and not words:
+                return undo_step(getattr(bpy.ops.cliphead, operator), folder="", **choices)
+            if not head.get(IS_NEUTRAL):
+                names += missing_keys(head, [NEUTRAL])
+            folder = session.new_folder()
+            save_points(folder, canonical=canonical_points(head.data))
+            return self.ask(context, "express", head, folder, operator, choices, names=list(names), words=list(words))
+        except (ClipHeadError, RuntimeError) as error:  # RuntimeError: the operator's own report
+            return refuse(self, str(error).removeprefix("Error: ").strip())
+
+    def ask(self, context, kind, head, folder, operator, choices, **fields):
+        """Give a job about the head to the engine, and the folder to an operator: now, or when a pressed button's job ends."""
+        place = session.Place(context.scene.name, (), operator, choices) if self.interactive else None
+        session.about_head(kind, own_recipe(head), folder, place, **fields)
+        if place is not None:
+            return {"FINISHED"}
+        return undo_step(getattr(bpy.ops.cliphead, operator), folder=str(folder), **choices)
+
+
+def own_recipe(head):
+    """A head's recipe. Raises ClipHeadError if the pack in use is not the one that the head was made with."""
+    recipe = read_recipe(head)
+    try:
+        pack = tomllib.loads((preferences.pack_folder() / "pack.toml").read_text(encoding="utf-8")).get("name")
+    except (OSError, ValueError):
+        return recipe  # the engine says what is wrong with the pack
+    made_with = recipe.get("pack", {}).get("name")
+    if pack != made_with and not session.state.worker_arguments:
+        raise ClipHeadError(
+            f"This head was made with the pack '{made_with}', the pack in use is '{pack}'. Choose the head's pack in "
+            "Edit > Preferences > Add-ons > CLIP-Head.",
+            "BAD_PACK",
+        )
+    return recipe
+
+
+def refuse(operator, text):
+    """Tell the user, in the status bar and in the panel."""
+    session.tell(text, failed=True)
+    operator.report({"ERROR"}, text)
+    return {"CANCELLED"}
+
+
+class CLIPHEAD_OT_add_expressions(HeadOperator, bpy.types.Operator):
+    """Add a set of expressions to the selected head as shape keys. The engine computes them in the background"""
+
+    bl_idname = "cliphead.add_expressions"
+    bl_label = "Add Expressions"
+    bl_options = {"REGISTER"}  # the undo step is apply_expressions'
+
+    kind: bpy.props.EnumProperty(name="Set", description="Which expressions", items=SET_ITEMS)
+
+    @classmethod
+    def description(cls, _context, properties):
+        return next(text for name, _, text in SET_ITEMS if name == properties.kind) + ". The engine works in the background"
+
+    def execute(self, context):
+        head = find_head(context.object)
+        return self.express(context, head, "apply_expressions", [name for name in SETS[self.kind] if name != NEUTRAL])
+
+
+class CLIPHEAD_OT_show_expression(HeadOperator, bpy.types.Operator):
+    """Put this expression on the selected head and take all others off"""
+
+    bl_idname = "cliphead.show_expression"
+    bl_label = "Show Expression"
+    bl_options = {"REGISTER"}
+
+    name: bpy.props.StringProperty(name="Expression", description="Its name", default=NEUTRAL)
+    strength: bpy.props.FloatProperty(
+        name="Intensity", description="1 is the expression as trained", default=1.0, min=0.0, max=2.0, soft_max=1.0
+    )
+
+    @classmethod
+    def description(cls, _context, properties):
+        return f"Put '{properties.name}' on the head and take all other expressions off"
+
+    def execute(self, context):
+        head = find_head(context.object)
+        names = [self.name] if self.name != NEUTRAL or not head.get(IS_NEUTRAL) else []
+        return self.express(context, head, "apply_expressions", names, show=self.name, strength=self.strength)
+
+
+class CLIPHEAD_OT_keyframe_words(HeadOperator, bpy.types.Operator):
+    """Set keyframes of the expression in the words at the current frame, on Apple's shape keys"""
+
+    bl_idname = "cliphead.keyframe_words"
+    bl_label = "Keyframe Expression"
+    bl_options = {"REGISTER"}
+
+    words: bpy.props.StringProperty(name="Words", description='An expression such as "a broad smile"; empty: the panel\'s')
+
+    def execute(self, context):
+        words = self.words or context.scene.cliphead_motion.words
+        if not words.strip():
+            return refuse(self, 'Write an expression first, such as "a broad smile"')
+        frames = json.dumps([context.scene.frame_current])
+        head = find_head(context.object)
+        return self.express(context, head, "apply_words", ARKIT, [words], frames=frames)
+
+
+class CLIPHEAD_OT_animate_words(HeadOperator, bpy.types.Operator):
+    """Turn the list of frames and words into an animation of the selected head"""
+
+    bl_idname = "cliphead.animate_words"
+    bl_label = "Animate List"
+    bl_options = {"REGISTER"}
+
+    lines: bpy.props.StringProperty(
+        name="Lines", description='Frames and words as JSON, such as [[1, "neutral"], [20, "smile"]]; empty: the panel\'s list'
+    )
+
+    def execute(self, context):
+        try:
+            pairs = read_lines(self.lines) if self.lines else [(line.frame, line.words) for line in lines_of(context)]
+        except ClipHeadError as error:
+            return refuse(self, str(error))
+        pairs = sorted((frame, words) for frame, words in pairs if words.strip())
+        if not pairs:
+            return refuse(self, "Add lines to the list first: a frame and an expression in words")
+        frames, words = zip(*pairs, strict=True)
+        head = find_head(context.object)
+        return self.express(context, head, "apply_words", ARKIT, words, frames=json.dumps(frames))
+
+
+def read_lines(text):
+    """JSON text -> list of (frame, words). Raises ClipHeadError."""
+    try:
+        return [(int(frame), str(words)) for frame, words in json.loads(text)]
+    except (TypeError, ValueError) as error:
+        raise ClipHeadError(
+            f'Frames and words are to be given as [[1, "neutral"], [20, "smile"]]; this is not: {error}', "BAD_LINES"
+        ) from error
+
+
+class CLIPHEAD_OT_import_tracking(HeadOperator, ImportHelper, bpy.types.Operator):
+    """Import face tracking recorded by Live Link Face (.csv) as keyframes of the selected head, at the scene's frame rate"""
+
+    bl_idname = "cliphead.import_tracking"
+    bl_label = "Import Face Tracking"
+    bl_options = {"REGISTER"}
+
+    filename_ext = ".csv"
+    filter_glob: bpy.props.StringProperty(default="*.csv", options={"HIDDEN"})
+    start: bpy.props.IntProperty(name="Start Frame", description="Where the recording begins", default=1)
+    rate: bpy.props.FloatProperty(
+        name="Recorded At", description="Frames per second of the recording's timecodes", default=RATE, min=1.0, max=240.0
+    )
+
+    def invoke(self, context, event):
+        self.interactive = not bpy.app.background
+        return ImportHelper.invoke(self, context, event)
+
+    def execute(self, context):
+        try:
+            read_tracking(self.filepath, self.rate)  # a bad file is refused before the engine works
+        except ClipHeadError as error:
+            return refuse(self, str(error))
+        head = find_head(context.object)
+        choices = {"filepath": self.filepath, "start": self.start, "rate": self.rate}
+        return self.express(context, head, "apply_tracking", ARKIT, **choices)
+
+
+class ApplyOperator:
+    """The second half of an operator: takes what the engine computed into the scene, as one undo step."""
+
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    folder: bpy.props.StringProperty(
+        name="Job Folder",
+        description="Folder of the engine's answer; empty if none was needed",
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
+    head: bpy.props.StringProperty(name="Head", description="Name of its object", options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context):
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Go to Object Mode first")
+            return False
+        return True
+
+    def execute(self, context):
+        try:
+            head = bpy.data.objects.get(self.head)
+            if head is None or canonical_points(head.data) is None:
+                raise ClipHeadError(f"The head '{self.head}' is gone: nothing was changed.", "NO_HEAD")
+            moves, weights, warnings = load_expressions(self.folder) if self.folder else ({}, [], [])
+            if moves and len(next(iter(moves.values()))) != len(head.data.vertices):
+                raise ClipHeadError(f"The mesh of '{self.head}' was changed meanwhile: nothing was done. Try again.", "NO_HEAD")
+            add_shape_keys(head, moves)
+            if self.folder and missing_keys(head, [NEUTRAL]):
+                head[IS_NEUTRAL] = True  # it was asked for, and the head does not need it
+            said = self.apply(context, head, weights) or f"{len(moves)} shape keys added"
+        except ClipHeadError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        session.tell(said, warnings=warnings)
+        for warning in warnings:
+            self.report({"WARNING"}, warning)
+        return {"FINISHED"}
+
+
+class CLIPHEAD_OT_apply_expressions(ApplyOperator, bpy.types.Operator):
+    """Add computed shape keys to a head and show one of them"""
+
+    bl_idname = "cliphead.apply_expressions"
+    bl_label = "Expressions"
+
+    show: bpy.props.StringProperty(name="Show", description="Expression to put on the head", options={"SKIP_SAVE"})
+    strength: bpy.props.FloatProperty(name="Intensity", description="Of the expression shown", default=1.0, min=0.0, max=2.0)
+
+    def apply(self, context, head, _weights):
+        if not self.show:
+            return None
+        values = {} if self.show == NEUTRAL else {self.show: self.strength}
+        set_values(head, values)
+        if context.tool_settings.use_keyframe_insert_auto and head.data.shape_keys is not None:
+            key_values(head, context.scene.frame_current)
+        return f"Shown: {self.show}"
+
+
+class CLIPHEAD_OT_apply_words(ApplyOperator, bpy.types.Operator):
+    """Set keyframes for expressions in words"""
+
+    bl_idname = "cliphead.apply_words"
+    bl_label = "Keyframe Expression"
+
+    frames: bpy.props.StringProperty(name="Frames", description="JSON list, one per sentence", options={"SKIP_SAVE"})
+
+    def apply(self, context, head, weights):
+        frames = json.loads(self.frames)
+        values = {name: [weight.get(name, 0.0) for weight in weights] for name in ARKIT}
+        write_values(head, frames, values)
+        set_values(head, weights[-1] if len(frames) == 1 else {})
+        context.scene.frame_set(context.scene.frame_current)
+        return f"Expression keyed at frame {frames[0]}" if len(frames) == 1 else f"{len(frames)} expressions keyed"
+
+
+class CLIPHEAD_OT_apply_tracking(ApplyOperator, bpy.types.Operator):
+    """Set keyframes for recorded face tracking"""
+
+    bl_idname = "cliphead.apply_tracking"
+    bl_label = "Import Face Tracking"
+
+    filepath: bpy.props.StringProperty(name="File", description="The .csv file", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    start: bpy.props.IntProperty(name="Start Frame", description="Where the recording begins", default=1)
+    rate: bpy.props.FloatProperty(name="Recorded At", description="Frames per second of its timecodes", default=RATE)
+
+    def apply(self, context, head, _weights):
+        scene = context.scene
+        tracking = read_tracking(self.filepath, self.rate)
+        fps = scene.render.fps / scene.render.fps_base
+        frames = np.arange(int(np.floor(tracking.times[-1] * fps + 1e-6)) + 1)
+        tracking = tracking.at(frames / fps)
+        frames = frames + self.start
+        write_values(head, frames, {name: value for name, value in tracking.weights.items() if name in ARKIT}, "LINEAR")
+        rig = find_rig(head)
+        if rig is not None:
+            for part, angles in tracking.rotations.items():
+                if BONES[part] in rig.pose.bones:
+                    turn_bone(rig, BONES[part], frames, angles)
+        scene.frame_set(scene.frame_current)
+        without = " (the head has no rig for the rotations)" if rig is None and tracking.rotations else ""
+        return f"{len(frames)} frames of face tracking from frame {self.start}{without}"
+
+
+def set_values(head, values):
+    """Show expressions by weight, name -> value, and no others; a head made with an expression is taken back to neutral."""
+    if head.data.shape_keys is None:
+        return
+    for key in head.data.shape_keys.key_blocks[1:]:
+        if key.name == NEUTRAL:
+            key.value = 1.0
+        elif key.name in (*ARKIT, *NAMED, *SETS["visemes"]):
+            value = values.get(key.name, 0.0)
+            key.slider_max = max(key.slider_max, value)
+            key.value = value
+
+
+def key_values(head, frame):
+    """Keyframes of all shape keys as they are."""
+    for key in head.data.shape_keys.key_blocks[1:]:
+        key.keyframe_insert("value", frame=frame)
+
+
+def write_values(head, frames, values, interpolation="BEZIER"):
+    """Keyframes of shape keys: values by name (N,) at frames (N,); what was keyed between these frames is replaced."""
+    keys = head.data.shape_keys
+    curves = {(f'key_blocks["{name}"].value', 0): value for name, value in values.items() if name in keys.key_blocks}
+    if NEUTRAL in keys.key_blocks:
+        curves[f'key_blocks["{NEUTRAL}"].value', 0] = np.ones(len(frames))
+    write_curves(keys, frames, curves, interpolation)
+
+
+def turn_bone(rig, bone, frames, angles):
+    """Keyframes of a bone's rotation: angles (N,3) radians about up, left and front of the head, at frames (N,)."""
+    pose = rig.pose.bones[bone]
+    pose.rotation_mode = "QUATERNION"
+    rest = pose.bone.matrix_local.to_quaternion()
+    turns, last = [], None
+    for yaw, pitch, roll in angles:
+        # the scene's axes: up is +Z, the head's left +X, its front -Y
+        turn = Euler((pitch, -roll, yaw), "YXZ").to_quaternion()
+        turn = rest.inverted() @ turn @ rest
+        if last is not None:
+            turn.make_compatible(last)
+        turns.append(turn)
+        last = turn
+    path = f'pose.bones["{bone}"].rotation_quaternion'
+    write_curves(rig, frames, {(path, i): [turn[i] for turn in turns] for i in range(4)}, "LINEAR")
+
+
+class CLIPHEAD_PG_line(bpy.types.PropertyGroup):
+    """One line of the animation list."""
+
+    frame: bpy.props.IntProperty(name="Frame", description="When the face shows these words", default=1)
+    words: bpy.props.StringProperty(name="Words", description='An expression such as "a broad smile", or a name')
+
+
+class CLIPHEAD_PG_motion(bpy.types.PropertyGroup):
+    """The panel's settings for animation, one set per scene."""
+
+    strength: bpy.props.FloatProperty(
+        name="Intensity",
+        description="Of the expression that a button shows",
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        soft_max=1.0,
+        subtype="FACTOR",
+    )
+    words: bpy.props.StringProperty(name="Expression", description='An expression in words, such as "a broad smile"')
+    lines: bpy.props.CollectionProperty(type=CLIPHEAD_PG_line)
+    active: bpy.props.IntProperty(name="Line", description="The line that is selected")
+
+
+def lines_of(context):
+    return context.scene.cliphead_motion.lines
+
+
+class CLIPHEAD_OT_add_line(bpy.types.Operator):
+    """Add a line for the current frame to the animation list, with the words of the field above"""
+
+    bl_idname = "cliphead.add_line"
+    bl_label = "Add Line"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context):
+        motion = context.scene.cliphead_motion
+        line = motion.lines.add()
+        line.frame, line.words = context.scene.frame_current, motion.words
+        motion.active = len(motion.lines) - 1
+        return {"FINISHED"}
+
+
+class CLIPHEAD_OT_remove_line(bpy.types.Operator):
+    """Remove the selected line from the animation list"""
+
+    bl_idname = "cliphead.remove_line"
+    bl_label = "Remove Line"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        if not lines_of(context):
+            cls.poll_message_set("The list is empty")
+            return False
+        return True
+
+    def execute(self, context):
+        motion = context.scene.cliphead_motion
+        motion.lines.remove(min(motion.active, len(motion.lines) - 1))
+        motion.active = max(0, min(motion.active, len(motion.lines) - 1))
+        return {"FINISHED"}
+
+
+class CLIPHEAD_UL_lines(bpy.types.UIList):
+    def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_name):
+        row = layout.split(factor=0.28)
+        row.prop(item, "frame", text="", emboss=False)
+        row.prop(item, "words", text="", emboss=False)
+
+
+class ChildPanel(SideBarPanel):
+    bl_parent_id = "CLIPHEAD_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context):
+        return find_head(context.object) is not None
+
+
+class CLIPHEAD_PT_expressions(ChildPanel, bpy.types.Panel):
+    bl_label = "Expressions"
+
+    def draw(self, context):
+        motion = context.scene.cliphead_motion
+        layout = self.layout
+        layout.prop(motion, "strength", slider=True)
+        columns = max(3, min(6, int(context.region.width / context.preferences.system.ui_scale / 64)))
+        grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=True)
+        for name in (NEUTRAL, *NAMED):
+            cell = grid.column(align=True)
+            cell.template_icon(icon_value=icons.icon(name), scale=2.6)
+            button = cell.operator(CLIPHEAD_OT_show_expression.bl_idname, text=name.capitalize())
+            button.name, button.strength = name, motion.strength
+        layout.label(text="Add as Shape Keys")
+        row = layout.row(align=True)
+        for kind, label, _ in SET_ITEMS:
+            row.operator(CLIPHEAD_OT_add_expressions.bl_idname, text=label).kind = kind
+
+
+class CLIPHEAD_PT_animation(ChildPanel, bpy.types.Panel):
+    bl_label = "Animation"
+
+    def draw(self, context):
+        motion = context.scene.cliphead_motion
+        layout = self.layout
+        row = layout.row(align=True)
+        row.prop(motion, "words", text="", placeholder="Expression in words")
+        row.operator(CLIPHEAD_OT_keyframe_words.bl_idname, text="", icon="KEY_HLT")
+        row = layout.row()
+        row.template_list("CLIPHEAD_UL_lines", "", motion, "lines", motion, "active", rows=4)
+        buttons = row.column(align=True)
+        buttons.operator(CLIPHEAD_OT_add_line.bl_idname, text="", icon="ADD")
+        buttons.operator(CLIPHEAD_OT_remove_line.bl_idname, text="", icon="REMOVE")
+        layout.operator(CLIPHEAD_OT_animate_words.bl_idname, icon="ACTION")
+        layout.operator(CLIPHEAD_OT_import_tracking.bl_idname, icon="IMPORT")
+
+
+CLASSES = (
+    CLIPHEAD_PG_line,
+    CLIPHEAD_PG_motion,
+    CLIPHEAD_OT_add_expressions,
+    CLIPHEAD_OT_show_expression,
+    CLIPHEAD_OT_keyframe_words,
+    CLIPHEAD_OT_animate_words,
+    CLIPHEAD_OT_import_tracking,
+    CLIPHEAD_OT_apply_expressions,
+    CLIPHEAD_OT_apply_words,
+    CLIPHEAD_OT_apply_tracking,
+    CLIPHEAD_OT_add_line,
+    CLIPHEAD_OT_remove_line,
+    CLIPHEAD_UL_lines,
+    CLIPHEAD_PT_expressions,
+    CLIPHEAD_PT_animation,
+)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
+
+
+def register():
+    _register_classes()
+    bpy.types.Scene.cliphead_motion = bpy.props.PointerProperty(type=CLIPHEAD_PG_motion)
+
+
+def unregister():
+    icons.close()
+    del bpy.types.Scene.cliphead_motion
+    _unregister_classes()

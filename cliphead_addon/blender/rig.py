@@ -1,0 +1,298 @@
+"""A rig on demand: bones for neck, head, jaw and eyes, eyeballs in open sockets, all in one collection."""
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from ..engine.errors import ClipHeadError
+from ..engine.geometry.eyes import CLEARANCE, FRONT, REACH, Eye, eyeball
+from ..engine.geometry.rig import BONES, Neck, skin_weights
+from ..engine.iris import iris_colour, paint_eye
+from ..engine.jobfiles import load_rig, save_points
+from . import session
+from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, find_rig, refuse
+from .head_object import read_recipe
+from .material import colour_image, eye_material
+from .mesh import UV_MAP, canonical_points
+from .sockets import EYES, close_sockets, cut_sockets, vertices
+
+LEVELS = 255  # steps of a vertex group's weights
+LIDS = "lids"  # vertex groups of the skin that slides over the eyeballs
+EYE_BONE = 0.03  # metres
+SHRINKWRAP = "Lids over Eye"
+
+
+class CLIPHEAD_OT_add_rig(HeadOperator, bpy.types.Operator):
+    """Give the selected head bones for neck, head, jaw and eyes, and eyeballs. The engine works in the background"""
+
+    bl_idname = "cliphead.add_rig"
+    bl_label = "Add Rig"
+    bl_options = {"REGISTER"}  # the undo step is apply_rig's
+
+    eyes: bpy.props.BoolProperty(
+        name="Eyeballs",
+        description="Open the skin between the lids and set eyeballs in; without, the painted eyes stay",
+        default=True,
+    )
+
+    @classmethod
+    def poll(cls, context):
+        if not super().poll(context):
+            return False
+        if find_rig(find_head(context.object)) is not None:
+            cls.poll_message_set("The head has a rig already: remove it first")
+            return False
+        return True
+
+    def execute(self, context):
+        head = find_head(context.object)
+        mesh = head.data
+        layer = mesh.uv_layers.get(UV_MAP)
+        if layer is None or len({len(face.vertices) for face in mesh.polygons}) != 1:
+            return refuse(self, f"'{head.name}' is no longer the mesh that was made here: its faces or UV map were changed.")
+        folder = session.new_folder()
+        corners = np.empty((len(mesh.loops), 2), np.float32)
+        mesh.attributes[layer.name].data.foreach_get("vector", corners.ravel())
+        faces = np.empty(len(mesh.loops), np.int32)
+        mesh.loops.foreach_get("vertex_index", faces)
+        uv = np.zeros((len(mesh.vertices), 2), np.float32)
+        uv[faces] = corners
+        faces = faces.reshape(len(mesh.polygons), -1)
+        save_points(folder, canonical=canonical_points(mesh), rest=vertices(mesh), uv=uv, faces=faces)
+        try:
+            return self.ask(context, "rig", head, folder, "apply_rig", {"head": head.name, "eyes": self.eyes})
+        except (ClipHeadError, RuntimeError) as error:  # RuntimeError: the operator's own report
+            return refuse(self, str(error).removeprefix("Error: ").strip())
+
+
+class CLIPHEAD_OT_apply_rig(bpy.types.Operator):
+    """Build a computed rig around its head"""
+
+    bl_idname = "cliphead.apply_rig"
+    bl_label = "Add Rig"
+    bl_options = ApplyOperator.bl_options
+
+    folder: bpy.props.StringProperty(
+        name="Job Folder", description="Folder of the engine's answer", options={"HIDDEN", "SKIP_SAVE"}
+    )
+    head: bpy.props.StringProperty(name="Head", description="Name of its object", options={"HIDDEN", "SKIP_SAVE"})
+    eyes: bpy.props.BoolProperty(name="Eyeballs", description="Set eyeballs in", default=True)
+
+    poll = ApplyOperator.poll
+
+    def execute(self, context):
+        try:
+            weights, depths, blinks, about = load_rig(self.folder)
+            head = bpy.data.objects.get(self.head)
+            if head is None or len(head.data.vertices) != len(weights) or find_rig(head) is not None:
+                raise ClipHeadError(f"The head '{self.head}' was changed meanwhile: it was not rigged. Try again.", "NO_HEAD")
+            rig = build_rig(context, head, weights, depths, blinks, about, self.eyes)
+        except ClipHeadError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        session.tell(f"Rigged: {len(rig.data.bones)} bones", warnings=about["warnings"])
+        for warning in about["warnings"]:
+            self.report({"WARNING"}, warning)
+        return {"FINISHED"}
+
+
+class CLIPHEAD_OT_remove_rig(HeadOperator, bpy.types.Operator):
+    """Take the rig and the eyeballs away again; the painted eyes come back, shape keys stay"""
+
+    bl_idname = "cliphead.remove_rig"
+    bl_label = "Remove Rig"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        if not super().poll(context):
+            return False
+        if find_rig(find_head(context.object)) is None:
+            cls.poll_message_set("The head has no rig")
+            return False
+        return True
+
+    def execute(self, context):
+        head = find_head(context.object)
+        remove_rig(head)
+        context.view_layer.objects.active = head
+        head.select_set(True)
+        session.tell("The rig is removed")
+        return {"FINISHED"}
+
+
+def build_rig(context, head, weights, depths, blinks, about, eyes=True):
+    """Build armature, weights and eyeballs around a head from what `rigging.rig` found. -> bpy object of the armature"""
+    name = head.name
+    collection = bpy.data.collections.new(f"{name} Rig")
+    head.users_collection[0].children.link(collection)
+    balls = about["eyes"] if eyes else []
+    rig = _armature(context, name, about["joints"], balls, collection)
+    rig.parent, rig.matrix_parent_inverse = head.parent, head.matrix_parent_inverse.copy()
+    rig.matrix_basis = head.matrix_basis.copy()
+    hair = [child for child in head.children if child.type == "MESH"]
+    for obj in (head, *hair):
+        for other in obj.users_collection:
+            other.objects.unlink(obj)
+        collection.objects.link(obj)
+    head.parent = rig
+    head.matrix_parent_inverse.identity()
+    head.matrix_basis.identity()
+    _deform(head, rig, weights)
+    for strands in hair:
+        _deform(strands, rig, _neck_and_head(vertices(strands.data), about["neck"]))
+    if balls:
+        _set_eyes(head, rig, collection, balls, depths, blinks, about["iris_uv"])
+    for obj in context.selected_objects:
+        obj.select_set(False)
+    if rig.name in context.view_layer.objects:
+        rig.select_set(True)
+        context.view_layer.objects.active = rig
+    return rig
+
+
+def remove_rig(head):
+    """Undo `build_rig`; what was moved with the bones goes back to where it was built."""
+    rig = find_rig(head)
+    collection = head.users_collection[0]
+    eyes = [child for child in rig.children if child.type == "MESH" and child is not head]
+    parts = [head, *(child for child in head.children if child.type == "MESH")]
+    for obj in parts:
+        for modifier in [m for m in obj.modifiers if m.type == "ARMATURE" or m.name.startswith(SHRINKWRAP)]:
+            obj.modifiers.remove(modifier)
+        for group in [g for g in obj.vertex_groups if g.name in BONES or g.name.startswith(LIDS)]:
+            obj.vertex_groups.remove(group)
+    head.parent, head.matrix_parent_inverse = rig.parent, rig.matrix_parent_inverse.copy()
+    head.matrix_basis = rig.matrix_basis.copy()
+    for eye in eyes:
+        mesh = eye.data
+        bpy.data.objects.remove(eye)
+        bpy.data.meshes.remove(mesh)
+    armature = rig.data
+    bpy.data.objects.remove(rig)
+    bpy.data.armatures.remove(armature)
+    if EYES in head:
+        close_sockets(head)
+    outer = next((c for c in (bpy.context.scene.collection, *bpy.data.collections) if collection.name in c.children), None)
+    if outer is not None and set(collection.objects) == set(parts) and not collection.children:
+        for obj in parts:
+            outer.objects.link(obj)
+        bpy.data.collections.remove(collection)
+
+
+def _armature(context, name, joints, eyes, collection):
+    """The armature in metres, its bones from joints in the head's own space. -> bpy object"""
+    data = bpy.data.armatures.new(f"{name} Rig")
+    rig = bpy.data.objects.new(f"{name} Rig", data)
+    collection.objects.link(rig)
+    data.display_type = "STICK"
+    rig.show_in_front = True
+    context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    forward, up = -Vector(FRONT), Vector((0, 0, 1))
+    skull, top, jaw, chin = (Vector(joints[joint]) for joint in ("skull", "top", "jaw", "chin"))
+    bones = {"neck": (Vector(), skull, None, forward), "head": (skull, top, "neck", forward), "jaw": (jaw, chin, "head", up)}
+    for eye in eyes:
+        centre = Vector(eye["centre"])
+        bones[f"eye.{eye['side']}"] = (centre, centre + EYE_BONE * Vector(FRONT), "head", up)
+    for bone_name, (start, end, parent, roll) in bones.items():
+        bone = data.edit_bones.new(bone_name)
+        bone.head, bone.tail = start, end
+        bone.align_roll(roll)
+        if parent:
+            bone.parent = data.edit_bones[parent]
+            bone.use_connect = bone.parent.tail == bone.head
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for bone in rig.pose.bones:
+        bone.rotation_mode = "QUATERNION"
+    return rig
+
+
+def _deform(obj, rig, weights):
+    """Vertex groups and an armature modifier. weights: (V,3) in the order of BONES."""
+    steps = np.rint(np.cumsum(weights, axis=1) * LEVELS).astype(int)
+    steps = np.diff(steps, axis=1, prepend=0)  # rounded so that every vertex's weights still sum to one
+    for bone, level in zip(BONES, steps.T, strict=True):
+        group = obj.vertex_groups.new(name=bone)
+        order = np.argsort(level, kind="stable")
+        for same in np.split(order, np.flatnonzero(np.diff(level[order])) + 1):
+            if level[same[0]]:
+                group.add(same.tolist(), level[same[0]] / LEVELS, "REPLACE")
+    modifier = obj.modifiers.new("Rig", "ARMATURE")
+    modifier.object = rig
+    modifier.show_in_editmode = modifier.show_on_cage = True
+
+
+def _neck_and_head(points, neck):
+    """Weights (V,3) of points that never follow the jaw."""
+    share = Neck(np.array(neck["point"]), np.array(neck["normal"])).head_share(points)
+    return skin_weights(np.zeros(len(points)), share)
+
+
+def _set_eyes(head, rig, collection, eyes, depths, blinks, iris_uv):
+    """Eyeballs as objects of their own, in sockets that are cut for them."""
+    cut_sockets(head, eyes, depths, blinks)
+    recipe = read_recipe(head)
+    prompt = recipe.get("prompt", {}) if recipe else {}
+    colour = iris_colour(prompt.get("text") or "", _texture_at(head, iris_uv))
+    name = f"{head.name} Eyes"
+    material = eye_material(name, paint_eye(colour, prompt.get("seed") or 0))
+    points = vertices(head.data)
+    for eye, depth in zip(eyes, depths, strict=True):
+        side = eye["side"]
+        shape, quads, triangles, uv = eyeball(Eye(np.zeros(3), eye["radius"]))
+        name = f"{head.name} Eye {side}"
+        ball = bpy.data.objects.new(name, _ball_mesh(name, shape, quads, triangles, uv))
+        ball.data.materials.append(material)
+        collection.objects.link(ball)
+        ball.parent = rig
+        ball.location = eye["centre"]
+        ball.vertex_groups.new(name=f"eye.{side}").add(list(range(len(shape))), 1.0, "REPLACE")
+        ball.modifiers.new("Rig", "ARMATURE").object = rig
+        away = points - np.array(eye["centre"])
+        near = (depth <= 0) & (np.linalg.norm(away, axis=1) < REACH * eye["radius"]) & (away @ FRONT > 0)
+        head.vertex_groups.new(name=f"{LIDS}.{side}").add(np.flatnonzero(near).tolist(), 1.0, "REPLACE")
+        over = head.modifiers.new(f"{SHRINKWRAP} {side}", "SHRINKWRAP")  # what blends of shape keys and turned eyes ask for
+        over.target = ball
+        over.vertex_group = f"{LIDS}.{side}"
+        over.wrap_method, over.wrap_mode, over.offset = "NEAREST_SURFACEPOINT", "OUTSIDE", 0.6 * CLEARANCE
+
+
+def _ball_mesh(name, points, quads, triangles, uv):
+    """Quads and triangles in one smooth mesh with a UV map."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(points.tolist(), [], [*quads.tolist(), *triangles.tolist()])
+    mesh.shade_smooth()
+    mesh.uv_layers.new(name=UV_MAP)
+    corners = np.concatenate([quads.ravel(), triangles.ravel()])
+    mesh.attributes[UV_MAP].data.foreach_set("vector", uv[corners].astype(np.float32).ravel())
+    return mesh
+
+
+def _texture_at(head, uv):
+    """Colours of the head's image at some places (N,2) -> (N,3) 0..255 sRGB; none where the head has no image."""
+    image = colour_image(head.active_material)
+    if image is None or not all(image.size) or not len(uv):
+        return np.zeros((0, 3))
+    width, height = image.size
+    pixels = np.empty(width * height * image.channels, np.float32)
+    image.pixels.foreach_get(pixels)
+    column, row = (np.clip(np.array(uv) * [width, height], 0, [width - 1, height - 1]).astype(int)).T
+    return 255 * pixels.reshape(height, width, image.channels)[row, column, :3]
+
+
+class CLIPHEAD_PT_rig(ChildPanel, bpy.types.Panel):
+    bl_label = "Rig"
+
+    def draw(self, context):
+        layout = self.layout
+        if find_rig(find_head(context.object)) is None:
+            row = layout.row(align=True)
+            row.operator(CLIPHEAD_OT_add_rig.bl_idname, icon="ARMATURE_DATA").eyes = True
+            row.operator(CLIPHEAD_OT_add_rig.bl_idname, text="Without Eyeballs").eyes = False
+        else:
+            layout.operator(CLIPHEAD_OT_remove_rig.bl_idname, icon="X")
+
+
+CLASSES = (CLIPHEAD_OT_add_rig, CLIPHEAD_OT_apply_rig, CLIPHEAD_OT_remove_rig, CLIPHEAD_PT_rig)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

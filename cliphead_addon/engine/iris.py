@@ -1,0 +1,87 @@
+"""The picture on an eyeball, and the colour of its iris: what the words say, else what the head's texture shows."""
+
+import re
+
+import numpy as np
+
+from .geometry.eyes import IRIS_ANGLE
+
+SIZE = 512  # px
+PUPIL = 0.36  # of the iris's angle
+COLOURS = {  # sRGB of the fibres
+    (92, 126, 158): "blue",
+    (96, 116, 78): "green emerald",
+    (122, 136, 148): "grey gray steel silver",
+    (124, 96, 52): "hazel amber golden honey",
+    (96, 58, 30): "brown chestnut",
+    (46, 28, 20): "dark_brown black dark",
+    (110, 84, 160): "violet purple",
+    (170, 24, 20): "red",
+    (212, 190, 40): "yellow",
+}
+BY_WORD = {word.replace("_", " "): colour for colour, words in COLOURS.items() for word in words.split()}
+HUMAN = tuple(COLOURS)[:6]
+WHITE, VEIN = np.array([222.0, 214, 205]), np.array([196.0, 128, 116])
+LIMBUS = 0.38  # how bright the rim of the iris is
+
+
+def iris_colour(text, samples):
+    """(r, g, b) 0..255 sRGB. text: the prompt; samples: (N,3) 0..255 of the texture where irises are painted, N may be 0."""
+    named = colour_in_words(text)
+    if named is not None or not len(samples):
+        return named or HUMAN[4]
+    seen = np.median(np.asarray(samples, np.float64), axis=0)
+    # painted irises are shaded and blurred: their hue and their depth decide, not their exact colour
+    known = np.array(HUMAN, np.float64)
+    difference = np.abs(_hue(known) - _hue(seen)).sum(axis=1) + 0.3 * np.abs(np.log(known.sum(1) / max(seen.sum(), 1.0)))
+    return HUMAN[int(difference.argmin())]
+
+
+def colour_in_words(text):
+    """The colour of "green eyes", "eyes of dark brown" or "blue-eyed" -> (r, g, b); None where none is named."""
+    words = re.findall(r"[a-z]+", text.lower())
+    for i, word in enumerate(words):
+        if word in ("eyes", "eyed", "eye", "irises"):
+            for start, end in ((i - 2, i), (i - 1, i), (i + 2, i + 4), (i + 1, i + 2), (i + 2, i + 3)):
+                colour = BY_WORD.get(" ".join(words[max(start, 0) : end]))
+                if colour:
+                    return colour
+    return None
+
+
+def paint_eye(colour, seed=0, size=SIZE):
+    """An eyeball's texture, as `geometry.eyes.eye_uv` lays it. colour: (3,) sRGB of the iris -> (R,R,3) uint8, row 0 on top."""
+    v, u = 1 - (np.mgrid[0:size, 0:size] + 0.5) / size
+    x, y = 2 * (1 - u) - 1, 2 * v - 1
+    angle, turn = np.pi * (x * x + y * y), np.arctan2(y, x)
+    r = angle / IRIS_ANGLE  # 1 at the iris's rim
+    random = np.random.default_rng(seed)
+    fibres, coarse = (_rays(turn, r, random, count) for count in (90, 26))
+    iris = np.asarray(colour, np.float64) * (1 + 0.22 * fibres + 0.14 * coarse)[..., None]
+    collar = np.exp(-(((r - 0.52) / 0.12) ** 2))
+    iris *= (1 + 0.35 * collar - 0.15 * (r > 0.62))[..., None]
+    iris *= (1 - (1 - LIMBUS) * _ramp(r, 0.80, 1.0))[..., None]
+    iris *= (1 - 0.45 * np.exp(-(((r - PUPIL) / 0.07) ** 2)))[..., None]
+    veins = np.abs(_rays(turn + 0.25 * np.sin(3 * r), r, random, 34)) ** 3 * _ramp(r, 1.6, 3.2)
+    white = WHITE + np.clip(0.10 + 0.5 * veins, 0, 0.6)[..., None] * (VEIN - WHITE) * _ramp(r, 1.2, 3.4)[..., None]
+    picture = white + (1 - _ramp(r, 0.93, 1.05))[..., None] * (iris - white)
+    picture *= _ramp(r + 0.02 * coarse, PUPIL - 0.03, PUPIL + 0.03)[..., None]  # the pupil
+    return np.clip(picture, 4, 255).astype(np.uint8)
+
+
+def _rays(turn, r, random, count):
+    """Bright and dark rays around the pupil, -1..1, a little wavy along the radius."""
+    phase, strength = random.uniform(0, 2 * np.pi, (2, 5))
+    rays = 0
+    for share, start, size in zip((0.5, 0.7, 1.0, 1.3, 1.7), phase, np.cos(strength), strict=True):
+        rays = rays + size * np.sin(round(count * share) * turn + start + 2 * np.sin(5 * r + start))
+    return rays / 3
+
+
+def _ramp(x, start, end):
+    t = np.clip((x - start) / (end - start), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _hue(colour):
+    return np.asarray(colour, np.float64) / np.maximum(np.sum(colour, axis=-1, keepdims=True), 1.0)
