@@ -1,4 +1,4 @@
-"""The colour of hair that is a mesh of its own: what the words say, else what the texture paints under it."""
+"""The colour of hair as geometry: what the words say, else what the texture paints under it."""
 
 import re
 
@@ -6,11 +6,13 @@ import numpy as np
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from .geometry.hair import colour_below
-from .geometry.raster import PARTS
+from .geometry.raster import PARTS, over_corners, pad
 
 SKIN, BROWS = PARTS.index("skin"), PARTS.index("brows")
 DARK_BROWS = 0.3  # share of the brows' texels, the darkest: between the hairs there is skin
 BARE = 12.0  # dE: a scalp that differs less from the skin has no hair painted on it
+DYED_MARGIN = 8  # px past the island
+SHADES = (0.75, 1.25)  # how dark and light strands of one colour are
 
 COLOURS = {  # sRGB
     (22, 20, 20): "black raven jet ebony",
@@ -51,6 +53,21 @@ def hair_colour(text, albedo, unwrapped, covered, parts=None):
     brows = np.median(brows[brows.sum(axis=1) <= np.quantile(brows.sum(axis=1), DARK_BROWS)], axis=0)
     difference = deltaE_ciede2000(*(rgb2lab(np.asarray(colour, np.float64) / 255) for colour in (roots, skin)))
     return roots if difference > BARE else tuple(brows.astype(int).tolist())
+
+
+def dye(albedo, colour, unwrapped, hairy):
+    """Colour what of a merged surface is hair, and keep the light and dark of its texture.
+
+    albedo: (R,R,3) uint8; colour: (r, g, b) 0..255; unwrapped: UnwrappedHead; hairy: (V,) 0 on skin, 1 in hair -> (R,R,3) uint8
+    """
+    share, covered = over_corners(unwrapped, np.asarray(hairy, np.float32)[:, None], len(albedo))
+    share = pad(share, covered, DYED_MARGIN)
+    if not (share > 0.5).any():
+        return albedo
+    light = albedo.astype(np.float32).mean(axis=2, keepdims=True)
+    light = np.clip(light / max(1.0, np.median(light[share > 0.5])), *SHADES)
+    dyed = albedo + share * (light * np.array(colour, np.float32) - albedo)
+    return np.rint(dyed.clip(0, 255)).astype(np.uint8)
 
 
 def colour_in_words(text):

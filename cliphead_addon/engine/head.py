@@ -101,6 +101,11 @@ class HeadModel:
         """Which canonical points (V,3) of the skin lie below hair -> (V,) bool."""
         return self.hair_field(code)(canonical) < -hair_surface.HIDDEN
 
+    def hairiness(self, code, canonical):
+        """How much canonical points (V,3) of a surface merged with its hair belong to the hair -> (V,) float32, 0 to 1."""
+        skin = hair_surface.inside_box(self.field(code), self.low, self.high)
+        return 1 - hair_surface.attachment(canonical, skin)
+
     @torch.inference_mode()
     def anchors(self, code):
         """Predicted anchors of a HeadCode: (K,3) float32, NPHM frame, canonical pose."""
@@ -139,8 +144,7 @@ class HeadModel:
         moves = self.displacements(canonical, code.identity, code.expression[None])[0]
         keys = self.shape_keys(canonical, code.identity, shape_keys)
         if hair == "merged" and self.hair is not None:
-            skin = hair_surface.inside_box(self.field(code), self.low, self.high)
-            attached = hair_surface.attachment(canonical, skin)[:, None]
+            attached = 1 - self.hairiness(code, canonical)[:, None]
             moves, keys = attached * moves, {name: attached * move for name, move in keys.items()}
         return canonical + moves, keys
 

@@ -9,7 +9,7 @@ from .errors import PackError
 from .geometry import raster
 from .geometry.quads import QuadGrid, lay
 from .geometry.unwrap import unwrap
-from .hair_colour import hair_colour
+from .hair_colour import dye, hair_colour
 from .nets.texture import seam_pairs
 from .stages import Head, TextureSet
 
@@ -70,18 +70,22 @@ def generate(prompt, models, settings, progress=None, preview=None):
             progress=report,
             preview=preview,
         )
-    colour = None
-    if mesh.hair is not None:
-        covered = models.head.under_hair(code, unwrapped.mesh.canonical)
-        parts = raster.part_map(models.quads, settings.texture_size) if models.quads else None
-        colour = hair_colour(prompt.text, painting.albedo, unwrapped, covered, parts)
+    albedo, colour = painting.albedo, None
+    one_surface = models.head.hair is not None and settings.hair == "merged"
+    if one_surface or mesh.hair is not None:
+        canonical = unwrapped.mesh.canonical
+        hairy = models.head.hairiness(code, canonical) if one_surface else models.head.under_hair(code, canonical)
+        parts = raster.part_map(models.quads, len(albedo)) if models.quads else None
+        colour = hair_colour(prompt.text, albedo, unwrapped, hairy > 0.5, parts)
+        if one_surface:
+            albedo = dye(albedo, colour, unwrapped, hairy)
     recipe = {
         "program": VERSION,
         "pack": {"name": models.pack.name, "version": models.pack.version},
         "prompt": asdict(prompt),
         "settings": asdict(settings),
     }
-    textures = TextureSet(painting.albedo, normal_uv, coverage, colour, painting.roughness, painting.relief)
+    textures = TextureSet(albedo, normal_uv, coverage, colour, painting.roughness, painting.relief)
     return Head(unwrapped, textures, recipe, tuple(warnings), timings)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from cliphead_addon.engine.errors import ClipHeadError
 from cliphead_addon.engine.geometry import hair, raster, topology
-from cliphead_addon.engine.hair_colour import BY_WORD, colour_in_words, hair_colour
+from cliphead_addon.engine.hair_colour import BY_WORD, colour_in_words, dye, hair_colour
 from cliphead_addon.engine.head import HairPart, HeadModel
 from cliphead_addon.engine.nets.nphm import ExpressionConfig, ExpressionNet, IdentityConfig, IdentityNet
 from cliphead_addon.engine.settings import Settings
@@ -162,6 +162,21 @@ def test_over_a_bald_scalp_the_brows_tell_the_hairs_colour(scalp, found):
     assert hair_colour("a woman", albedo, unwrapped, covered, parts) == found
     assert hair_colour("a woman with red hair", albedo, unwrapped, covered, parts) == BY_WORD["red"]
     assert hair_colour("a woman", albedo, unwrapped, covered) == scalp
+
+
+def test_dye_colours_the_hair_of_a_merged_surface_and_keeps_its_shades():
+    albedo = np.full((64, 64, 3), (200, 150, 130), np.uint8)
+    albedo[:32, ::2] -= 16
+    corners = np.float32([[0, 0], [1, 0], [1, 0.5], [0, 0.5], [1, 1], [0, 1]])
+    faces = np.array([[0, 1, 2, 3], [3, 2, 4, 5]])
+    unwrapped = SimpleNamespace(mesh=SimpleNamespace(faces=faces), uv=corners[faces])
+    dyed = dye(albedo, (60, 30, 20), unwrapped, np.float32([0, 0, 1, 1, 1, 1])).astype(int)
+    assert np.abs(dyed[62:] - albedo[62:]).max() < 12  # the neck's end of the skin
+    above = dyed[:30].reshape(-1, 3)
+    np.testing.assert_allclose(np.median(above, axis=0), (60, 30, 20), atol=3)
+    assert np.ptp(above[:, 0]) >= 4
+    bare = dye(albedo, (60, 30, 20), unwrapped, np.zeros(6, np.float32))
+    np.testing.assert_array_equal(bare, albedo)
 
 
 @pytest.mark.parametrize(

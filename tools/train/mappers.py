@@ -47,7 +47,9 @@ from tools.studio.people import OPPOSITES
 
 from .text import HELD_OUT, RUN, Crowd, Speller, encode
 
+HIDDEN = 512  # width of the identity network
 FAINT = 0.05  # deviation that a named quantity keeps however clearly it is said
+SAID = 10.0  # how much more a named quantity counts in sentences that speak of it; few do, of any one
 WORN_TRIES = 24  # hairs that each person might wear, for sentences that do not say
 AMOUNT_ROWS = [captions.SLICES["hair volume"].start, captions.SLICES["hair length"].start]
 HAS_AMOUNT = torch.tensor([[style != BALD, style != BALD and STYLES[style].hangs] for style in STYLE_NAMES]).float()  # (H,2)
@@ -97,12 +99,20 @@ def shape_codes(crowd):
 
 
 def named(crowd):
-    """What words can name, of each person: measures, gender, age, ancestry, local words -> (n,k), each of deviation one."""
+    """What words can name, of each person, in the order of NAMED -> (n,Q), each of deviation one."""
     rows = [
         np.r_[z, p.gender, p.age, [p.ancestry[a] for a in captions.ANCESTRIES], [_local(p, pair) for pair in OPPOSITES]]
         for p, z in zip(crowd.people, crowd.measures, strict=True)
     ]
     return (rows - np.mean(rows, 0)) / np.std(rows, 0)
+
+
+NAMED = (*captions.MEASURES, "gender", "age", *captions.ANCESTRIES, *(pair[0] for pair in OPPOSITES))
+
+
+def spoken_of(pairs):
+    """(n,Q) float32: which of the NAMED quantities each sentence speaks of."""
+    return torch.from_numpy(pairs["mask"][:, [captions.SLICES[_topic(name)].start for name in NAMED]]).float()
 
 
 def word_directions(crowd, codes):
@@ -140,7 +150,7 @@ class Training(nn.Module):
     def __init__(self, inputs, directions, shapes):
         super().__init__()
         dimensions = len(directions)
-        self.identity = Mapper(inputs, 2 * dimensions + directions.shape[1], dropout=0.15)
+        self.identity = Mapper(inputs, 2 * dimensions + directions.shape[1], HIDDEN, dropout=0.05)
         self.hair = Mapper(inputs + dimensions, len(STYLE_NAMES) + 2 * AMOUNTS, dropout=0.15)
         self.expression = Mapper(inputs, shapes, dropout=0.05)
         self.mix = nn.Parameter(word_axes(directions))
@@ -161,15 +171,19 @@ class Training(nn.Module):
             training.mix.copy_(torch.linalg.inv(torch.from_numpy(back).double()))
         return training
 
-    def identity_loss(self, embedding, code):
-        """Negative log likelihood per parameter, and per named quantity. embedding (B,C), whitened code (B,D)."""
+    def identity_loss(self, embedding, code, said):
+        """Negative log likelihood per parameter, and per named quantity.
+
+        embedding (B,C), whitened code (B,D), said (B,Q) whether the sentence speaks of a quantity.
+        """
         mean, log_deviation, log_limit = split(self.identity(embedding), len(self.mix))
         y = code @ self.mix.T
         squared = ((y - mean) * (-log_deviation).exp()).square()
         whole = (0.5 * squared + log_deviation).mean() - torch.linalg.slogdet(self.mix).logabsdet / len(self.mix)
         variance = (2 * log_limit).exp() + FAINT**2
         missed = (code @ self.directions - mean @ self.named()).square()
-        return whole + 0.5 * (missed / variance + variance.log()).mean()
+        weight = 1 + (SAID - 1) * said
+        return whole + 0.5 * ((missed / variance + variance.log()) * weight).sum() / weight.sum()
 
     def named(self):
         """(D,Q) from y to what words can name."""
@@ -186,7 +200,7 @@ class Training(nn.Module):
 
 
 @torch.no_grad()
-def calibrate(training, embedding, code):
+def calibrate(training, embedding, code, said):
     """Widens all deviations until unseen people are likeliest: the people of the training are known too well."""
     training.eval()
     D = code.shape[1]
@@ -196,7 +210,7 @@ def calibrate(training, embedding, code):
         losses = []
         for shift in shifts:
             bias.copy_(learnt + shift)
-            losses.append(float(training.identity_loss(embedding, code)))
+            losses.append(float(training.identity_loss(embedding, code, said)))
         best = int(np.argmin(losses))
         bias.copy_(learnt + shifts[best])
         print(f"deviations of {name}: logit + {shifts[best]:.1f}, {losses[0]:.4f} -> {losses[best]:.4f}", flush=True)
@@ -343,17 +357,17 @@ def measure(pack, held_out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=12, help="for the mapping networks, after the sentences are encoded")
+    parser.add_argument("--minutes", type=float, default=13, help="for the mapping networks, after the sentences are encoded")
     parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
     parser.add_argument("--out", type=Path, help=f"where the studio's measures are kept ({RUN}); with --text: the new pack")
     parser.add_argument("--text", help="any architecture of open_clip; without it the pack's own text part")
     parser.add_argument("--weights", type=Path, help="its weights, a local file")
     parser.add_argument("--from-studio", action="store_true", help="with --text: learn from the studio, not from the pack")
     parser.add_argument("--measure", action="store_true", help="measure the pack's networks and train nothing")
-    parser.add_argument("--captions", type=int, default=120_000)
+    parser.add_argument("--captions", type=int, default=200_000)
     parser.add_argument("--people", type=int, default=12_000)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=16_000)
     parser.add_argument("--dry", action="store_true", help="measure, but write nothing and need no trained head model")
     options = parser.parse_args()
     torch.manual_seed(0)
@@ -379,7 +393,7 @@ def main():
 
     index, test_index = torch.from_numpy(pairs["index"]), torch.from_numpy(test["index"])
     styles, test_styles = wardrobe(crowd), wardrobe(held_out)
-    said = torch.from_numpy(pairs["mask"][:, captions.SLICES["scalp"].start])
+    said, named_in = torch.from_numpy(pairs["mask"][:, captions.SLICES["scalp"].start]), spoken_of(pairs)
     # Few sentences say how long or how thick; they must not drown in those that leave it open.
     weight = HAS_AMOUNT[pairs["style"]] * (1 + 3 * torch.from_numpy(pairs["mask"][:, AMOUNT_ROWS]))
     training = Training(pairs["embedding"].shape[1], word_directions(crowd, codes), recipes.shape[1])
@@ -393,7 +407,7 @@ def main():
         embedding, code = pairs["embedding"][rows], codes[index[rows]]
         other = styles[index[rows], torch.randint(WORN_TRIES, (len(rows),))]  # no sentence repeats what it leaves open
         style = torch.where(said[rows], pairs["style"][rows], other)
-        loss = training.identity_loss(embedding, code)
+        loss = training.identity_loss(embedding, code, named_in[rows])
         loss = loss + training.hair_loss(embedding, code, style, pairs["amounts"][rows], weight[rows])
         loss = loss + training.expression_loss(embedding, pairs["coefficients"][rows])
         optimiser.zero_grad()
@@ -403,12 +417,12 @@ def main():
         if step % 250 == 0:
             training.eval()
             with torch.no_grad():
-                nll = training.identity_loss(test["embedding"], test_codes[test_index])
+                nll = training.identity_loss(test["embedding"], test_codes[test_index], spoken_of(test))
                 face = training.expression_loss(test["embedding"], test["coefficients"])
             training.train()
             print(f"step {step}  loss {loss:.4f}  held out: identity {nll:.4f}, expression {face:.4f}", flush=True)
     unseen = make_pairs(held_out, embed, 1500, 3)
-    calibrate(training, unseen["embedding"], test_codes[torch.from_numpy(unseen["index"])])
+    calibrate(training, unseen["embedding"], test_codes[torch.from_numpy(unseen["index"])], spoken_of(unseen))
     right, spread, expression = judge(training, held_out, test, test_codes)
     hair = judge_hair(training, test, test_codes, test_styles)
     print(report(right, spread, expression, hair))

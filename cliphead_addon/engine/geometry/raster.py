@@ -70,7 +70,7 @@ def pad(image, coverage, pixels):
 
 def normal_map(unwrapped, size, padding=0):
     """NPHM-frame normals in UV space: (R,R,3) uint8, [-1,1] mapped to [0,255], 128 outside; padding: px, see `pad`."""
-    normals, coverage = _over_corners(unwrapped, unwrapped.mesh.normals, size)
+    normals, coverage = over_corners(unwrapped, unwrapped.mesh.normals, size)
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     image = np.where(coverage[..., None], np.rint(normals * 127.5 + 127.5), 128).astype(np.uint8)
     return pad(image, coverage, padding)
@@ -78,7 +78,7 @@ def normal_map(unwrapped, size, padding=0):
 
 def position_map(unwrapped, size, padding=0):
     """Canonical positions in UV space: (R,R,3) float32 NPHM units, 0 outside, and coverage (R,R) bool before padding (px)."""
-    image, coverage = _over_corners(unwrapped, unwrapped.mesh.canonical, size)
+    image, coverage = over_corners(unwrapped, unwrapped.mesh.canonical, size)
     return pad(image, coverage, padding), coverage
 
 
@@ -86,7 +86,7 @@ def curvature_map(unwrapped, size, padding=0):
     """Mean curvature in UV space, positive where the surface bulges: (R,R) float32 per NPHM unit, 0 outside, and coverage."""
     mesh = unwrapped.mesh
     curvature = mean_curvature(mesh.vertices, mesh.faces, mesh.normals)
-    image, coverage = _over_corners(unwrapped, curvature[:, None], size)
+    image, coverage = over_corners(unwrapped, curvature[:, None], size)
     return pad(image[..., 0], coverage, padding), coverage
 
 
@@ -119,7 +119,7 @@ def _inside(loops, size):
     return (np.cumsum(crossings[:, :size], axis=1) & 1).astype(bool)
 
 
-def _over_corners(unwrapped, values, size):
+def over_corners(unwrapped, values, size):
     """Values (V,C) at the vertices of an `UnwrappedHead` of triangles or quads, as `rasterise` draws them."""
     uv, attributes = unwrapped.uv, values[unwrapped.mesh.faces]
     if uv.shape[1] == 4:
