@@ -4,11 +4,13 @@ $ python3 tools/dev.py evaluate shapes [--heads 12] [--first-seed 5000000]
 $ python3 tools/dev.py evaluate words [--heads 60]
 $ python3 tools/dev.py evaluate heads [--heads 12]
 $ python3 tools/dev.py evaluate disks [--heads 500]
+$ python3 tools/dev.py evaluate sliders [--heads 5]
 
 `shapes` compares the head model with studio people it never saw, `words` measures the heads that sentences give; both need the
 open head data (CLIPHEAD_DATA). `heads` makes heads from sentences and measures their texture coordinates, the colours on
 both sides of the cut, and the time they took. `disks` draws heads from the whole population and checks that the surface of
-each is one disk: Euler characteristic 1, one boundary, no face without area, no two vertices in one place.
+each is one disk: Euler characteristic 1, one boundary, no face without area, no two vertices in one place. `sliders` moves each
+slider of random heads and measures, with CLIPHEAD_DATA, which share of the change is in its own attribute.
 """
 
 # ruff: noqa: E402
@@ -37,12 +39,13 @@ from cliphead_addon.engine.nets.texture import seam_pairs
 from cliphead_addon.engine.packs import open_pack
 from cliphead_addon.engine.pipeline import generate
 from cliphead_addon.engine.settings import Settings
+from cliphead_addon.engine.sliders import Sliders
 from cliphead_addon.engine.stages import HeadCode, Prompt
 from tools.studio import hair, shapes
 from tools.studio.atlas import studio_atlas
 from tools.studio.attributes import Observer, hair_style, scatter
 from tools.studio.expressions import CANONICAL, EXPRESSIONS, VISEMES, coefficients
-from tools.studio.people import Population
+from tools.studio.people import ANCESTRIES, Population
 
 HELD_OUT = 5_000_000  # training uses lower seeds
 LIPS = ((61, 67), (62, 66), (63, 65))  # landmarks of the inner lips that face each other
@@ -368,6 +371,51 @@ def evaluate_disks(pack, count, first_seed, resolution):
     return bad
 
 
+SLIDER_STEP = 1.5  # deviations to either side
+OWN_SHARE = 0.7  # of a slider's change that must be in its own attribute
+
+
+def evaluate_sliders(pack, count, first_seed, resolution):
+    """Moves every slider of random heads both ways and reads the surfaces -> number of sliders below OWN_SHARE.
+
+    Prints per slider: the change of its own attribute for one deviation asked for, and the share of own change in the sum of
+    absolute changes of all attributes, in deviations of the population: of the mean change, of single heads on average, and of
+    the worst head. What the three ancestries, which sum to one, exchange among them counts as their own.
+    """
+    people, models, sliders = Population(), load_models(pack.folder), Sliders.load(pack)
+    observer = Observer(people)
+    with tempfile.TemporaryDirectory() as folder:
+        atlas = studio_atlas(people, models.layout, 512, folder)
+
+    def look_at(code, name, amount):
+        """-> (A,) attributes in deviations of the population"""
+        moved = HeadCode(sliders.move(code.identity, {name: amount}), code.expression)
+        mesh = models.head.mesh(moved, resolution, hair="none")
+        read = observer.read(observer.vertices_of(unwrap(mesh, models.layout), atlas))
+        return np.array([read[other] / observer.deviations[other] for other in sliders.names])
+
+    changes = np.zeros((count, len(sliders.names), len(sliders.names)))
+    for i in range(count):
+        code = models.head.random(first_seed + i)
+        for j, name in enumerate(sliders.names):
+            changes[i, j] = (look_at(code, name, SLIDER_STEP) - look_at(code, name, -SLIDER_STEP)) / (2 * SLIDER_STEP)
+    print(f"{count} heads, first seed {first_seed}, resolution {resolution}, sliders moved by {SLIDER_STEP} to either side")
+    print(f"  {'':18s}{'own':>7s}{'share':>8s}{'heads':>8s}{'worst':>8s}  most of the rest")
+    low = 0
+    for j, name in enumerate(sliders.names):
+        own = np.array([other == name or {other, name} <= set(ANCESTRIES) for other in sliders.names])
+        size = np.abs(changes[:, j])
+        shares = size[:, own].sum(1) / size.sum(1)
+        mean = changes[:, j].mean(0)
+        share = np.abs(mean)[own].sum() / np.abs(mean).sum()
+        low += share < OWN_SHARE
+        rest = np.where(own, 0, mean)
+        most = ", ".join(f"{sliders.names[k]} {rest[k]:+.2f}" for k in np.argsort(-np.abs(rest))[:3])
+        print(f"  {name:18s}{mean[j]:7.2f}{share:8.2f}{shares.mean():8.2f}{shares.min():8.2f}  {most}")
+    print(f"  {len(sliders.names) - low} of {len(sliders.names)} sliders keep {OWN_SHARE:.0%} of the change in their own attribute")
+    return low
+
+
 def _face_normals(vertices, faces):
     a, b, c = vertices[faces].transpose(1, 0, 2)
     normal = np.cross(b - a, c - a)
@@ -376,9 +424,9 @@ def _face_normals(vertices, faces):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["shapes", "words", "heads", "disks"])
+    parser.add_argument("what", choices=["shapes", "words", "heads", "disks", "sliders"])
     parser.add_argument("--pack", default="starter")
-    parser.add_argument("--heads", type=int, help="how many; 12, for words 60, for disks 500")
+    parser.add_argument("--heads", type=int, help="how many; 12, for words 60, for disks 500, for sliders 5")
     parser.add_argument("--first-seed", type=int, default=HELD_OUT)
     parser.add_argument("--resolution", type=int, default=192)
     options = parser.parse_args()
@@ -389,6 +437,8 @@ def main():
         evaluate_words(pack, options.heads or 60, options.first_seed, min(options.resolution, 128))
     elif options.what == "heads":
         evaluate_heads(pack, options.heads or 12, options.resolution)
+    elif options.what == "sliders":
+        return int(evaluate_sliders(pack, options.heads or 5, options.first_seed, options.resolution) > 0)
     else:
         return int(evaluate_disks(pack, options.heads or 500, options.first_seed, options.resolution) > 0)
     return 0

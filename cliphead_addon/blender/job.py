@@ -69,6 +69,14 @@ class Client:
         """Start unwrapping the mesh in a folder (`jobfiles.save_mesh`); up, front: (3,) where these are known -> Job."""
         return self._begin("unwrap", pack, folder, up=up, front=front)
 
+    def submit_reshape(self, prompt, settings, pack, folder, before=None):
+        """Start shaping a head anew from its recipe's prompt and settings, tables both -> Job.
+
+        before: the sliders that the points in the folder (`jobfiles.save_arrays`) were made with, for a quick preview of where
+        these go; None for the head's surface as it would be generated.
+        """
+        return self._begin("reshape", pack, folder, prompt=prompt, settings=settings, before=before)
+
     def _begin(self, kind, pack, folder, **fields):
         if self.job is not None and self.job.state == "running":
             raise WorkerError("A head is being made already. Wait for it or cancel it.", "BUSY")

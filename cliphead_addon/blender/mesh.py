@@ -6,6 +6,7 @@ import numpy as np
 from ..engine.geometry.frames import nphm_to_blender
 
 UV_MAP = "UVMap"
+CANONICAL = "cliphead_canonical"  # point attribute: the vertices in the head model's canonical pose, NPHM units
 
 
 def neck_centre(vertices, boundary):
@@ -26,6 +27,7 @@ def build_mesh(name, unwrapped):
     mesh = smooth_mesh(name, points, head.faces)
     mesh.uv_layers.new(name=UV_MAP)
     mesh.attributes[UV_MAP].data.foreach_set("vector", _flat(unwrapped.uv, np.float32))
+    mesh.attributes.new(CANONICAL, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", _flat(head.canonical, np.float32))
     mark_seam(mesh, unwrapped.seam)
     return mesh
 
@@ -44,6 +46,16 @@ def smooth_mesh(name, points, faces):
     mesh.update(calc_edges=True)
     mesh.shade_smooth()
     return mesh
+
+
+def canonical_points(mesh):
+    """(V,3) float32 in the canonical pose, or None for a mesh that was not made here."""
+    attribute = mesh.attributes.get(CANONICAL)
+    if attribute is None or attribute.domain != "POINT" or attribute.data_type != "FLOAT_VECTOR":
+        return None
+    points = np.empty((len(mesh.vertices), 3), np.float32)
+    attribute.data.foreach_get("vector", points.ravel())
+    return points
 
 
 def mark_seam(mesh, seam):

@@ -21,10 +21,16 @@ TICK = 0.1  # seconds
 
 @dataclass(frozen=True)
 class Place:
-    """Where a head goes when it is ready. Names, not references: these do not survive an undo."""
+    """Where a result goes when it is ready. Names, not references: these do not survive an undo."""
 
     scene: str
-    location: tuple  # metres
+    location: tuple = ()  # of a new head, metres
+    operator: str = "apply_result"  # takes the job's folder
+    choices: dict = field(default_factory=dict)  # more of the operator's properties
+
+    def properties(self, folder):
+        location = {"location": self.location} if self.location else {}
+        return {"folder": str(folder), **location, **self.choices}
 
 
 @dataclass
@@ -47,8 +53,23 @@ def running():
 
 def start(prompt, settings, place):
     """Begin a head and return at once; the timer places it. Raises ClipHeadError if the worker cannot be started."""
-    state.job = _client().submit(prompt, settings, preferences.pack_folder(), new_folder())
-    state.place = place
+    follow(_client().submit(prompt, settings, preferences.pack_folder(), new_folder()), place)
+
+
+def start_reshape(prompt, settings, folder, place, before=None):
+    """As `start`, for a head of the scene whose sliders were moved; see `Client.submit_reshape`."""
+    follow(_client().submit_reshape(prompt, settings, preferences.pack_folder(), folder, before), place)
+
+
+def run_reshape(prompt, settings, progress=None):
+    """Shape a head anew and wait for it -> the folder. Raises ClipHeadError."""
+    state.job = _client().submit_reshape(prompt, settings, preferences.pack_folder(), new_folder())
+    return _wait(progress)
+
+
+def follow(job, place):
+    """Let the timer take a job to its end, and its result to its place."""
+    state.job, state.place = job, place
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=TICK, persistent=True)
 
@@ -120,7 +141,7 @@ def tick():
         _finish(job)
     except (ClipHeadError, RuntimeError) as error:  # RuntimeError: an operator's report
         tell(str(error).removeprefix("Error: ").strip(), failed=True)
-    return None
+    return None if state.job is None else TICK  # what was placed may have begun another
 
 
 def _finish(job):
@@ -131,9 +152,11 @@ def _finish(job):
     elif state.place is None:
         tell("Another file was opened: the head was not placed", failed=True)
     else:
+        place = state.place
         with bpy.context.temp_override(**_where()):
-            undo_step(bpy.ops.cliphead.apply_result, folder=str(job.folder), location=state.place.location)
-        tell(f"Done in {job.seconds:.0f} s", warnings=state.warnings)
+            undo_step(getattr(bpy.ops.cliphead, place.operator), **place.properties(job.folder))
+        if place.operator == "apply_result":
+            tell(f"Done in {job.seconds:.0f} s", warnings=state.warnings)
 
 
 def _where():

@@ -19,6 +19,7 @@ UNWRAP_ARRAYS = {"seam": "i", "boundary": "i", "uv": "f"}
 HAIR_ARRAYS = {"hair_vertices": "f", "hair_faces": "i"}  # only for heads whose hair is a mesh of its own
 KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
 FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
+SHAPED_ARRAYS = {name: KINDS[name] for name in ("vertices", "canonical", "faces", "uv", "seam", "boundary", "displacements")}
 IMAGES = ("albedo", "normal_uv")
 
 
@@ -47,15 +48,7 @@ def save_head(head, folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     mesh = head.unwrapped.mesh
-    for name in MESH_ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(mesh, name))
-    for name in UNWRAP_ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(head.unwrapped, name))
-    moves = [np.asarray(move, np.float32) for move in mesh.displacements.values()]
-    np.save(folder / "displacements.npy", np.stack(moves) if moves else np.zeros((0, len(mesh.vertices), 3), np.float32))
-    if mesh.hair is not None:
-        np.save(folder / "hair_vertices.npy", mesh.hair.vertices)
-        np.save(folder / "hair_faces.npy", mesh.hair.faces)
+    save_arrays(unwrapped_arrays(head.unwrapped), folder)
     for name in IMAGES:
         # level 1: five times faster than the default, a few per cent larger
         Image.fromarray(getattr(head.textures, name)).save(folder / f"{name}.png", compress_level=1)
@@ -70,6 +63,23 @@ def save_head(head, folder):
         "timings": head.timings,
     }
     (folder / "head.json").write_text(json.dumps(about, indent=1, default=_plain), encoding="utf-8")
+
+
+def unwrapped_arrays(unwrapped):
+    """The arrays of an UnwrappedHead by name; displacements as one (M,V,3)."""
+    mesh = unwrapped.mesh
+    moves = [np.asarray(move, np.float32) for move in mesh.displacements.values()]
+    arrays = {name: getattr(mesh, name) for name in MESH_ARRAYS} | {name: getattr(unwrapped, name) for name in UNWRAP_ARRAYS}
+    arrays["displacements"] = np.stack(moves) if moves else np.zeros((0, len(mesh.vertices), 3), np.float32)
+    if mesh.hair is not None:
+        arrays |= {"hair_vertices": mesh.hair.vertices, "hair_faces": mesh.hair.faces}
+    return arrays
+
+
+def save_arrays(arrays, folder):
+    """Write arrays by name; other arrays in the folder stay."""
+    for name, array in arrays.items():
+        np.save(Path(folder) / f"{name}.npy", array)
 
 
 def load_head(folder):
@@ -125,6 +135,44 @@ def load_unwrapped(folder):
     if uv.shape != (*arrays["faces"].shape, 2) or not np.isfinite(uv).all() or seam.shape[1:] != (2,) or not inside:
         raise JobFilesError(f"The coordinates in {folder} do not fit the mesh: {uv.shape}, {seam.shape}. Try again.")
     return uv, seam, json.loads((Path(folder) / "unwrap.json").read_text(encoding="utf-8"))
+
+
+def save_shaped(arrays, attributes, names, folder):
+    """Write a head whose sliders were moved: arrays by name (see `reshape`), attributes by name, names of displacements.
+
+    shaped.json comes last.
+    """
+    save_arrays({name: array for name, array in arrays.items() if name in SHAPED_ARRAYS or name in HAIR_ARRAYS}, folder)
+    about = {"arrays": sorted(arrays), "attributes": attributes, "displacements": list(names)}
+    (Path(folder) / "shaped.json").write_text(json.dumps(about, default=_plain), encoding="utf-8")
+
+
+def load_shaped(folder):
+    """What `save_shaped` wrote: arrays by name, displacements as name -> (V,3); attributes by name.
+
+    Raises JobFilesError where files are missing or do not fit each other.
+    """
+    try:
+        about = json.loads((Path(folder) / "shaped.json").read_text(encoding="utf-8"))
+        names = [name for name in about["arrays"] if name in SHAPED_ARRAYS or name in HAIR_ARRAYS]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise JobFilesError(f"The shape in {folder} cannot be read: {error}. Move a slider again.") from error
+    arrays = _arrays(folder, names)
+    counts = {"hair_faces": len(arrays.get("hair_vertices", ())), "faces": len(arrays.get("vertices", ()))}
+    for name, array in arrays.items():
+        fine = array.dtype.kind == KINDS[name] and (array.dtype.kind != "f" or np.isfinite(array).all())
+        if not fine or name in counts and array.size and not 0 <= array.min() <= array.max() < counts[name]:
+            raise JobFilesError(f"The shape in {folder} is damaged: {name}. Move a slider again.")
+    if arrays["vertices"].shape != arrays["canonical"].shape or arrays["vertices"].shape[1:] != (3,):
+        raise JobFilesError(f"The shape in {folder} is damaged: {arrays['vertices'].shape} vertices. Move a slider again.")
+    if "displacements" in arrays:
+        arrays["displacements"] = dict(zip(about["displacements"], arrays["displacements"], strict=True))
+    return arrays, about["attributes"]
+
+
+def load_arrays(folder, names):
+    """Those of the named arrays that a folder has: name -> array."""
+    return _arrays(folder, [name for name in names if (Path(folder) / f"{name}.npy").is_file()])
 
 
 def _arrays(folder, names):

@@ -12,6 +12,7 @@ from .nets.text import TextModel
 from .nets.texture import TextureModel
 from .nets.upscale import Upscaler
 from .packs import Pack, open_pack
+from .sliders import Sliders
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -27,6 +28,7 @@ class Models:
     layout: UVLayout
     quads: dict | None  # arrays of `geometry.quads.QuadGrid` and the outlines of `geometry.raster.part_map`
     texture: TextureModel
+    sliders: Sliders | None = None  # None: the pack's heads have no sliders
 
 
 def load_models(pack="starter", device="auto"):
@@ -41,6 +43,7 @@ def load_models(pack="starter", device="auto"):
         layout=UVLayout.from_arrays(pack.tensors(pack.part("layout")["file"])),
         quads=pack.tensors(pack.part("quads")["file"]) if "quads" in pack.parts else None,
         texture=TextureModel.load(pack.part("texture")["folder"], upscaler, device),
+        sliders=Sliders.load(pack),
     )
 
 

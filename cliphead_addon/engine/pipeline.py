@@ -2,16 +2,18 @@
 
 import time
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+
+import numpy as np
 
 from . import VERSION
-from .errors import PackError
+from .errors import ClipHeadError, PackError
 from .geometry import raster
 from .geometry.quads import QuadGrid, lay
 from .geometry.unwrap import unwrap
 from .hair_colour import hair_colour
 from .nets.texture import seam_pairs
-from .stages import Head, TextureSet
+from .stages import Head, HeadCode, Prompt, TextureSet
 
 HINT_SIZE = 512  # px of the UV normal map that guides the texture
 
@@ -36,24 +38,27 @@ def generate(prompt, models, settings, progress=None):
         avoid = models.text.encode(prompt.negative, required=False)
         warnings = [*words.warnings]
     with stage("Choosing the head"):
-        code = head_code(prompt, words.embedding, models, warnings)
+        code = head_code(replace(prompt, sliders={}), words.embedding, models, warnings)
+        moved = slide(code, prompt.sliders, models)
     with stage("Shaping the surface") as report:
-        shape_keys = () if settings.topology == "quads" and models.quads else settings.shape_keys
-        mesh = models.head.mesh(code, settings.resolution, shape_keys, report, settings.hair)
+        mesh = surface(code, models, settings, report)
     with stage("Unwrapping"):
-        unwrapped = unwrap(mesh, models.layout, settings.alignment)
+        painted = unwrapped = unwrap(mesh, models.layout, settings.alignment)
         if unwrapped.report["damping"] < 1:
             strength = f"{unwrapped.report['damping']:.0%}"
             warnings.append(f"The landmark alignment was damped to {strength} so that no triangle folds.")
         normal_uv = raster.normal_map(unwrapped, HINT_SIZE)
         coverage = raster.coverage(unwrapped.uv, settings.texture_size)
         across = seam_pairs(unwrapped.mesh.faces, unwrapped.uv, unwrapped.seam)
+    if prompt.sliders:  # the texture is that of the head before sliders moved it
+        with stage("Moving the sliders") as report:
+            unwrapped = unwrap(surface(moved, models, settings, report), models.layout, settings.alignment)
     with stage("Laying the quads"):
         if settings.topology == "quads":
-            unwrapped = with_quads(unwrapped, code, models, settings, warnings)
+            unwrapped = with_quads(unwrapped, moved, models, settings, warnings)
     with stage("Painting the texture") as report:
         albedo = models.texture.paint(
-            words.tokens,
+            tokens(prompt, words, models),
             avoid.tokens,
             normal_uv,
             coverage,
@@ -66,24 +71,92 @@ def generate(prompt, models, settings, progress=None):
         )
     colour = None
     if mesh.hair is not None:
-        covered = models.head.under_hair(code, unwrapped.mesh.canonical)
+        covered = models.head.under_hair(code, painted.mesh.canonical)
         parts = raster.part_map(models.quads, len(albedo)) if models.quads else None
-        colour = hair_colour(prompt.text, albedo, unwrapped, covered, parts)
+        colour = hair_colour(nearer(prompt).text, albedo, painted, covered, parts)
     recipe = {
         "program": VERSION,
         "pack": {"name": models.pack.name, "version": models.pack.version},
         "prompt": asdict(prompt),
         "settings": asdict(settings),
+        "attributes": attributes(moved, models),
     }
     return Head(unwrapped, TextureSet(albedo, normal_uv, coverage, colour), recipe, tuple(warnings), timings)
+
+
+def surface(code, models, settings, progress=None):
+    """A HeadCode's surface in triangles as HeadMesh; with shape keys where these triangles are delivered."""
+    shape_keys = () if settings.topology == "quads" and models.quads else settings.shape_keys
+    return models.head.mesh(code, settings.resolution, shape_keys, progress, settings.hair)
 
 
 def head_code(prompt, embedding, models, warnings):
     """The head that a Prompt asks for; embedding: (C,) of its words -> HeadCode."""
     expression = expression_code(prompt, models, warnings)
     if prompt.random:
-        return models.head.random(prompt.seed, expression)
-    return _mappers(models).map(embedding, prompt, expression)
+        code = models.head.random(prompt.seed, expression)
+    else:
+        code = _mappers(models).map(embedding, prompt, expression)
+    if prompt.mix:
+        other, share = mixed(prompt)
+        there = models.text.encode(other.text, required=not other.random).embedding
+        code = blend(code, head_code(other, there, models, warnings), share)
+    if prompt.locks:
+        bald = code.identity if code.hair is None else code.identity - code.hair
+        code = replace(code, identity=code.identity - bald + _sliders(models).lock(bald, prompt.locks))
+    return slide(code, prompt.sliders, models)
+
+
+def slide(code, sliders, models):
+    """A HeadCode with sliders moved: attribute -> deviations."""
+    return replace(code, identity=_sliders(models).move(code.identity, sliders)) if sliders else code
+
+
+def blend(code, other, share):
+    """Two HeadCodes and how much of the second -> HeadCode: shapes and expressions in between, the hair of the nearer one."""
+    bald, other_bald = (c.identity if c.hair is None else c.identity - c.hair for c in (code, other))
+    hair = code.hair if share < 0.5 else other.hair
+    identity = (1 - share) * bald + share * other_bald
+    expression = (1 - share) * code.expression + share * other.expression
+    return HeadCode(
+        (identity if hair is None else identity + hair).astype(np.float32), expression.astype(np.float32), hair
+    )
+
+
+def mixed(prompt):
+    """The other head of a blend: its Prompt, and its share. Raises ClipHeadError."""
+    try:
+        other, share = Prompt(**prompt.mix["prompt"]), float(prompt.mix["share"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ClipHeadError(f"The recipe's blend cannot be read ({error!r}). Blend the heads again.", "BAD_RECIPE") from error
+    if not 0 <= share <= 1:
+        raise ClipHeadError(f"A blend's share of {share:g} is outside 0 to 1.", "BAD_SETTING")
+    return other, share
+
+
+def nearer(prompt):
+    """The Prompt of the head that a blend is nearer to; the prompt itself without a blend."""
+    if not prompt.mix:
+        return prompt
+    other, share = mixed(prompt)
+    return prompt if share < 0.5 else nearer(other)
+
+
+def tokens(prompt, words, models):
+    """What guides the texture, (T,D): the words, for a blend in between both heads' words."""
+    if not prompt.mix:
+        return words.tokens
+    other, share = mixed(prompt)
+    there = tokens(other, models.text.encode(other.text, required=False), models)
+    return (1 - share) * words.tokens + share * there
+
+
+def attributes(code, models):
+    """What sliders can move, as it is: name -> deviations from the population's mean; {} in a pack without sliders."""
+    if models.sliders is None:
+        return {}
+    bald = code.identity if code.hair is None else code.identity - code.hair
+    return {name: round(value, 4) for name, value in models.sliders.attributes(bald).items()}
 
 
 def with_quads(unwrapped, code, models, settings, warnings):
@@ -111,6 +184,15 @@ def expression_code(prompt, models, warnings):
     words = models.text.encode(prompt.expression)
     warnings.extend(words.warnings)
     return _mappers(models).expression(words.embedding)
+
+
+def _sliders(models):
+    if models.sliders is None:
+        raise PackError(
+            f"The pack '{models.pack.name}' has no sliders. Choose one that has them, such as the starter pack, or make them: "
+            "python3 tools/dev.py train sliders --help"
+        )
+    return models.sliders
 
 
 def _mappers(models):

@@ -1,7 +1,7 @@
 """Messages between Blender and the worker: four bytes of length, big endian, then one JSON object in UTF-8.
 
-Every message has a "type". Blender sends generate, unwrap, cancel, ping and shutdown; the worker sends hello, progress, result,
-error and pong. Messages about a job carry its "id". Arrays never travel here but as files (`jobfiles`).
+Every message has a "type". Blender sends generate, unwrap, reshape, cancel, ping and shutdown; the worker sends hello,
+progress, result, error and pong. Messages about a job carry its "id". Arrays never travel here but as files (`jobfiles`).
 """
 
 import json

@@ -35,9 +35,11 @@ PROGRESS_INTERVAL = 0.05  # seconds between messages of one stage
 
 
 def real_engine():
-    from . import models, pipeline  # torch arrives here
+    from . import models, pipeline, reshape  # torch arrives here
 
-    return SimpleNamespace(load_models=models.load_models, generate=pipeline.generate)
+    return SimpleNamespace(
+        load_models=models.load_models, generate=pipeline.generate, preview=reshape.preview, rebuild=reshape.rebuild
+    )
 
 
 def engine_from(path):
@@ -82,7 +84,7 @@ class Worker:
         try:
             while (message := protocol.read(self.source)) is not None:
                 match message["type"]:
-                    case "generate" | "unwrap":
+                    case "generate" | "unwrap" | "reshape":
                         self.jobs.put(message)
                     case "cancel":
                         self.cancelled.add(message.get("id"))
@@ -100,7 +102,7 @@ class Worker:
         job = message.get("id")
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
-            do = self.make_head if message["type"] == "generate" else self.unwrap
+            do = {"generate": self.make_head, "unwrap": self.unwrap, "reshape": self.reshape}[message["type"]]
             do(message, self.reporter(job))
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
@@ -123,11 +125,11 @@ class Worker:
             self.send("result", id=job, folder=message["folder"])
         self.cancelled.discard(job)
 
-    def make_head(self, message, progress):
+    def load(self, message, progress):
+        """The engine's models for a message's pack and device, and its Prompt and Settings."""
         progress("Starting the engine", 0.0)
         if self.engine is None:
             self.engine = self.find_engine()
-        from .jobfiles import save_head
         from .settings import Settings
         from .stages import Prompt
 
@@ -137,9 +139,33 @@ class Worker:
             progress("Loading the models", 0.0)
             self.models.clear()
             self.models[key] = self.engine.load_models(*key)
-        head = self.engine.generate(Prompt(**message["prompt"]), self.models[key], settings, progress)
+        return self.models[key], Prompt(**message["prompt"]), settings
+
+    def make_head(self, message, progress):
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import save_head
+
+        head = self.engine.generate(prompt, models, settings, progress)
         progress("Writing the files", 0.0)
         save_head(head, message["folder"])
+
+    def reshape(self, message, progress):
+        """A head made before, with other sliders: where its vertices go at once, or its surface as it would be made anew."""
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import load_arrays, save_shaped, unwrapped_arrays
+
+        progress("Moving the sliders", 0.0)
+        if message["before"] is None:
+            unwrapped, attributes = self.engine.rebuild(prompt, models, settings, progress)
+            arrays, names = unwrapped_arrays(unwrapped), list(unwrapped.mesh.displacements)
+        else:
+            found = load_arrays(message["folder"], ("canonical", "faces", "hair_vertices"))
+            hair = found.get("hair_vertices")
+            arrays, attributes = self.engine.preview(
+                prompt, models, message["before"], found["canonical"], found["faces"], hair
+            )
+            names = ()
+        save_shaped(arrays, attributes, names, message["folder"])
 
     def unwrap(self, message, progress):
         """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""

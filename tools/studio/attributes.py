@@ -85,6 +85,10 @@ class Observer:
         return {name: float(np.median(values)) for name, values in self._people.items()}
 
     @cached_property
+    def means(self):
+        return {name: float(np.mean(values)) for name, values in self._people.items()}
+
+    @cached_property
     def deviations(self):
         return {name: float(np.std(values)) for name, values in self._people.items()}
 

@@ -115,13 +115,14 @@ class Mappers:
         random = np.random.Generator(np.random.PCG64(prompt.seed))
         noise = random.standard_normal(len(mean))
         y = mean + prompt.variation * deviation * np.clip(noise, -REACH, REACH)
-        identity = self.identity_basis @ y + self.identity_mean
+        identity, worn = self.identity_basis @ y + self.identity_mean, None
         if self._hair is not None:
             style, amounts = self.hair(embedding, y, random, prompt.variation)
-            identity = identity + np.r_[1, amounts] @ self.hair_basis[style]
+            worn = (np.r_[1, amounts] @ self.hair_basis[style]).astype(np.float32)
+            identity = identity + worn
         expression = self.expression(embedding) if expression is None else expression
         expression = self.neutral + prompt.expression_strength * (expression - self.neutral)
-        return HeadCode(identity.astype(np.float32), expression.astype(np.float32))
+        return HeadCode(identity.astype(np.float32), expression.astype(np.float32), worn)
 
     def shape(self, embedding):
         """Mean and deviation of the shape parameters: embedding (C,) -> (D,), (D,)."""

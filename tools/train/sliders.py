@@ -1,0 +1,75 @@
+"""Sliders for finished heads: how attributes follow from shape parameters, and the direction that moves each alone.
+
+$ python3 tools/dev.py train sliders [--people 600] [--pack cliphead_addon/packs/starter]
+
+Attributes are read off studio heads as the studio reads them everywhere (tools.studio.attributes) and turn out to be linear in
+the shape parameters to 99 %. Takes a minute, needs no training and no network, and is measured by `evaluate sliders`.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from cliphead_addon.engine.packs import set_part
+from cliphead_addon.engine.sliders import ENDS
+from tools.studio.attributes import Observer
+from tools.studio.people import ANCESTRIES, SHAPE_DIMENSIONS, Population
+
+FIRST_SEED = 4_000_000  # people that neither the probe nor the measures' statistics have seen
+NAMES = tuple(ENDS)  # without "jaw width": it goes with cheek width (correlation 0.94) and with jaw squareness
+
+
+def slopes(observer, people):
+    """Least squares from shape parameters to attributes in standard deviations.
+
+    -> gradients (D,A), centre (A,), share of each attribute's variance that they explain (A,)
+    """
+    population, deviations, means = observer.population, observer.deviations, observer.means
+    mean, directions = population.shape_basis(len(population.ict.neutral))
+    shapes, values = [], []
+    for seed in range(FIRST_SEED, FIRST_SEED + people):
+        shape = population.shape_code(population.person(seed))
+        read = observer.read(mean + np.tensordot(shape, directions, 1))
+        shapes.append(shape)
+        values.append([(read[name] - means[name]) / deviations[name] for name in NAMES])
+    inputs, values = np.c_[np.array(shapes, np.float64), np.ones(people)], np.array(values)
+    found = np.linalg.lstsq(inputs, values, rcond=None)[0]
+    return found[:-1], found[-1], 1 - (values - inputs @ found).var(0) / values.var(0)
+
+
+def targets(deviations):
+    """(A,A) what a slider at one does to all attributes: one to its own, and of what one ancestry gains, the others lose half."""
+    wanted = np.eye(len(NAMES))
+    for name in ANCESTRIES:
+        for other in set(ANCESTRIES) - {name}:
+            wanted[NAMES.index(other), NAMES.index(name)] = -0.5 * deviations[name] / deviations[other]
+    return wanted
+
+
+def directions(gradients, deviations):
+    """The least shape parameters that do what `targets` asks: (D,A)."""
+    return np.linalg.pinv(gradients.T, rcond=1e-3) @ targets(deviations)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=600)
+    parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
+    options = parser.parse_args()
+    observer = Observer(Population())
+    gradients, centre, explained = slopes(observer, options.people)
+    moves = directions(gradients, observer.deviations)
+    print(f"{'':18s}{'explained':>10s}{'length':>8s}")
+    for name, share, length in zip(NAMES, explained, np.linalg.norm(moves, axis=0), strict=True):
+        print(f"{name:18s}{share:10.3f}{length:8.2f}")
+    arrays = {"gradients": gradients, "centre": centre, "directions": moves}
+    save_file({name: array.astype(np.float16) for name, array in arrays.items()}, options.pack / "sliders.safetensors")
+    set_part(options.pack, "sliders", {"file": "sliders.safetensors", "names": list(NAMES)})
+    size = (options.pack / "sliders.safetensors").stat().st_size
+    print(f"Wrote {len(NAMES)} sliders of {SHAPE_DIMENSIONS} parameters to {options.pack}: {size / 1024:.0f} KB.")
+
+
+if __name__ == "__main__":
+    main()
