@@ -23,7 +23,16 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         name="Model Pack", description="Folder of a model pack; empty uses the starter pack", subtype="DIR_PATH"
     )
     data: bpy.props.StringProperty(
-        name="Data Folder", description="Where the log is kept; empty uses the extension's own user folder", subtype="DIR_PATH"
+        name="Data Folder",
+        description="Where the log and the history are kept; empty uses the extension's own user folder",
+        subtype="DIR_PATH",
+    )
+    history_size: bpy.props.IntProperty(
+        name="Heads in History",
+        description="Finished heads that are kept; the oldest goes first",
+        default=100,
+        min=0,
+        max=10000,
     )
 
     def draw(self, _context):
@@ -32,15 +41,16 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         column.prop(self, "python")
         column.prop(self, "pack")
         column.prop(self, "data")
+        column.prop(self, "history_size")
         column.separator()
         column.label(text=f"Python in use: {python()}", icon="CONSOLE")
         column.label(text=f"Log: {log_file()}", icon="TEXT")
 
 
-def _chosen(name):
-    """A preference's value; "" also when the add-on was registered by hand and has no preferences."""
+def _chosen(name, default=""):
+    """A preference's value; the default when the add-on was registered by hand and has no preferences."""
     addon = bpy.context.preferences.addons.get(PACKAGE)
-    return getattr(addon.preferences, name, "") if addon is not None and addon.preferences is not None else ""
+    return getattr(addon.preferences, name, default) if addon is not None and addon.preferences is not None else default
 
 
 def python():
@@ -55,13 +65,21 @@ def pack_folder():
     return Path(bpy.path.abspath(chosen)) if chosen else STARTER_PACK
 
 
-def log_file():
-    """Where the worker's log goes. Nothing is created here: the panel asks too."""
+def history_size():
+    """How many finished heads are kept."""
+    return _chosen("history_size", 100)
+
+
+def data_folder():
+    """Where the log and the history go. Nothing is created here: the panel asks too."""
     chosen = _chosen("data")
     if chosen:
-        folder = Path(bpy.path.abspath(chosen))
-    elif PACKAGE.startswith("bl_ext."):
-        folder = Path(bpy.utils.extension_path_user(PACKAGE))
-    else:  # registered by a script from a source folder
-        folder = Path(bpy.app.tempdir)
-    return folder / "worker.log"
+        return Path(bpy.path.abspath(chosen))
+    if PACKAGE.startswith("bl_ext."):
+        return Path(bpy.utils.extension_path_user(PACKAGE))
+    return Path(bpy.app.tempdir)  # registered by a script from a source folder
+
+
+def log_file():
+    """Where the worker's log goes."""
+    return data_folder() / "worker.log"

@@ -21,6 +21,7 @@ KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
 FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
 SHAPED_ARRAYS = {name: KINDS[name] for name in ("vertices", "canonical", "faces", "uv", "seam", "boundary", "displacements")}
 IMAGES = ("albedo", "normal_uv")
+THUMBNAIL = "thumbnail.png"
 
 
 class JobFilesError(ClipHeadError):
@@ -40,10 +41,17 @@ class SavedHead:
     timings: dict
     hair_colour: tuple | None = None  # (r, g, b) 0..255 sRGB
 
+    @property
+    def folder(self):
+        """Where it was read from."""
+        return self.images["albedo"].parent
+
 
 def save_head(head, folder):
     """Write a `Head` into a folder, which is made if needed; head.json comes last, so its presence means all is there."""
-    from PIL import Image  # the worker has Pillow, Blender may not
+    from PIL import Image  # the worker has Pillow and scipy, Blender may not
+
+    from .geometry.thumbnail import thumbnail
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,6 +60,8 @@ def save_head(head, folder):
     for name in IMAGES:
         # level 1: five times faster than the default, a few per cent larger
         Image.fromarray(getattr(head.textures, name)).save(folder / f"{name}.png", compress_level=1)
+    picture = thumbnail(head.unwrapped, head.textures.albedo, mesh.hair, head.textures.hair_colour)
+    Image.fromarray(picture).save(folder / THUMBNAIL)
     about = {
         "format": FORMAT,
         "recipe": head.recipe,
@@ -89,7 +99,7 @@ def load_head(folder):
         about = json.loads((folder / "head.json").read_text(encoding="utf-8"))
         names = [*MESH_ARRAYS, *UNWRAP_ARRAYS, "displacements", *(HAIR_ARRAYS if about.get("hair_colour") else ())]
         arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in names}
-    except (OSError, ValueError) as error:
+    except (EOFError, OSError, ValueError) as error:
         raise JobFilesError(f"The head in {folder} cannot be read: {error}. Generate it again.") from error
     _check(folder, about, arrays)
     moves = arrays.pop("displacements")
@@ -178,7 +188,7 @@ def load_arrays(folder, names):
 def _arrays(folder, names):
     try:
         return {name: np.load(Path(folder) / f"{name}.npy", allow_pickle=False) for name in names}
-    except (OSError, ValueError) as error:
+    except (EOFError, OSError, ValueError) as error:
         raise JobFilesError(f"The mesh in {folder} cannot be read: {error}. Try again.") from error
 
 
