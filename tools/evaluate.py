@@ -394,24 +394,21 @@ def evaluate_sliders(pack, count, first_seed, resolution):
         read = observer.read(observer.vertices_of(unwrap(mesh, models.layout), atlas))
         return np.array([read[other] / observer.deviations[other] for other in sliders.names])
 
-    changes = np.zeros((count, len(sliders.names), len(sliders.names)))
-    for i in range(count):
-        code = models.head.random(first_seed + i)
-        for j, name in enumerate(sliders.names):
-            changes[i, j] = (look_at(code, name, SLIDER_STEP) - look_at(code, name, -SLIDER_STEP)) / (2 * SLIDER_STEP)
+    codes = [models.head.random(first_seed + i) for i in range(count)]
     print(f"{count} heads, first seed {first_seed}, resolution {resolution}, sliders moved by {SLIDER_STEP} to either side")
     print(f"  {'':18s}{'own':>7s}{'share':>8s}{'heads':>8s}{'worst':>8s}  most of the rest")
     low = 0
     for j, name in enumerate(sliders.names):
         own = np.array([other == name or {other, name} <= set(ANCESTRIES) for other in sliders.names])
-        size = np.abs(changes[:, j])
+        changes = np.stack([look_at(code, name, SLIDER_STEP) - look_at(code, name, -SLIDER_STEP) for code in codes])
+        changes /= 2 * SLIDER_STEP  # (count,A)
+        size, mean = np.abs(changes), changes.mean(0)
         shares = size[:, own].sum(1) / size.sum(1)
-        mean = changes[:, j].mean(0)
         share = np.abs(mean)[own].sum() / np.abs(mean).sum()
         low += share < OWN_SHARE
         rest = np.where(own, 0, mean)
         most = ", ".join(f"{sliders.names[k]} {rest[k]:+.2f}" for k in np.argsort(-np.abs(rest))[:3])
-        print(f"  {name:18s}{mean[j]:7.2f}{share:8.2f}{shares.mean():8.2f}{shares.min():8.2f}  {most}")
+        print(f"  {name:18s}{mean[j]:7.2f}{share:8.2f}{shares.mean():8.2f}{shares.min():8.2f}  {most}", flush=True)
     print(f"  {len(sliders.names) - low} of {len(sliders.names)} sliders keep {OWN_SHARE:.0%} of the change in their own attribute")
     return low
 

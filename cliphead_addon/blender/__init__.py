@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import cli, operators, panels, preferences, properties, session
+from . import cli, operators, panels, preferences, properties, session, shaping
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -25,12 +25,14 @@ def register():
     bpy.types.Scene.cliphead = bpy.props.PointerProperty(type=properties.CLIPHEAD_PG_settings)
     bpy.types.VIEW3D_MT_mesh_add.append(operators.add_menu)
     session.register()
+    shaping.register()
     global _command
     _command = bpy.utils.register_cli_command(cli.COMMAND, cli.run)
 
 
 def unregister():
     bpy.utils.unregister_cli_command(_command)
+    shaping.unregister()
     session.unregister()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead

@@ -34,7 +34,7 @@ def generate(prompt, models, settings, progress=None):
         timings[name] = time.perf_counter() - started
 
     with stage("Reading the words"):
-        words = models.text.encode(prompt.text, required=not prompt.random)
+        words = encoded(prompt, models)
         avoid = models.text.encode(prompt.negative, required=False)
         warnings = [*words.warnings]
     with stage("Choosing the head"):
@@ -58,7 +58,7 @@ def generate(prompt, models, settings, progress=None):
             unwrapped = with_quads(unwrapped, moved, models, settings, warnings)
     with stage("Painting the texture") as report:
         albedo = models.texture.paint(
-            tokens(prompt, words, models),
+            tokens(prompt, models) if prompt.mix else words.tokens,
             avoid.tokens,
             normal_uv,
             coverage,
@@ -93,14 +93,15 @@ def surface(code, models, settings, progress=None):
 def head_code(prompt, embedding, models, warnings):
     """The head that a Prompt asks for; embedding: (C,) of its words -> HeadCode."""
     expression = expression_code(prompt, models, warnings)
-    if prompt.random:
+    if prompt.mix:
+        *parents, share = mixed(prompt)
+        codes = [head_code(parent, encoded(parent, models).embedding, models, warnings) for parent in parents]
+        code = blend(*codes, share)
+        code = code if expression is None else replace(code, expression=expression)
+    elif prompt.random:
         code = models.head.random(prompt.seed, expression)
     else:
         code = _mappers(models).map(embedding, prompt, expression)
-    if prompt.mix:
-        other, share = mixed(prompt)
-        there = models.text.encode(other.text, required=not other.random).embedding
-        code = blend(code, head_code(other, there, models, warnings), share)
     if prompt.locks:
         bald = code.identity if code.hair is None else code.identity - code.hair
         code = replace(code, identity=code.identity - bald + _sliders(models).lock(bald, prompt.locks))
@@ -124,31 +125,35 @@ def blend(code, other, share):
 
 
 def mixed(prompt):
-    """The other head of a blend: its Prompt, and its share. Raises ClipHeadError."""
+    """A blend's two Prompts, and the share of the second. Raises ClipHeadError."""
     try:
-        other, share = Prompt(**prompt.mix["prompt"]), float(prompt.mix["share"])
+        first, second, share = Prompt(**prompt.mix["from"]), Prompt(**prompt.mix["to"]), float(prompt.mix["share"])
     except (KeyError, TypeError, ValueError) as error:
         raise ClipHeadError(f"The recipe's blend cannot be read ({error!r}). Blend the heads again.", "BAD_RECIPE") from error
     if not 0 <= share <= 1:
         raise ClipHeadError(f"A blend's share of {share:g} is outside 0 to 1.", "BAD_SETTING")
-    return other, share
+    return first, second, share
 
 
 def nearer(prompt):
-    """The Prompt of the head that a blend is nearer to; the prompt itself without a blend."""
+    """The Prompt of the parent that a blend is nearer to; the prompt itself without a blend."""
     if not prompt.mix:
         return prompt
-    other, share = mixed(prompt)
-    return prompt if share < 0.5 else nearer(other)
+    first, second, share = mixed(prompt)
+    return nearer(first if share < 0.5 else second)
 
 
-def tokens(prompt, words, models):
-    """What guides the texture, (T,D): the words, for a blend in between both heads' words."""
+def encoded(prompt, models):
+    """A Prompt's words as the text model reads them; only random heads and blends may have none."""
+    return models.text.encode(prompt.text, required=not (prompt.random or prompt.mix))
+
+
+def tokens(prompt, models):
+    """What guides the texture, (T,D): the words; for a blend what lies between the words of both."""
     if not prompt.mix:
-        return words.tokens
-    other, share = mixed(prompt)
-    there = tokens(other, models.text.encode(other.text, required=False), models)
-    return (1 - share) * words.tokens + share * there
+        return encoded(prompt, models).tokens
+    first, second, share = mixed(prompt)
+    return (1 - share) * tokens(first, models) + share * tokens(second, models)
 
 
 def attributes(code, models):

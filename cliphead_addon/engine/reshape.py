@@ -7,7 +7,7 @@ from scipy.special import softmax
 
 from .geometry.mesh import vertex_normals
 from .geometry.unwrap import unwrap
-from .pipeline import attributes, head_code, surface, with_quads
+from .pipeline import attributes, encoded, head_code, surface, with_quads
 
 REACH = 0.01  # of an anchor's pull, squared NPHM units, as in the head model's own blending
 STEPS = 2  # towards the surface; two leave hundredths of a millimetre
@@ -44,8 +44,7 @@ def rebuild(prompt, models, settings, progress=None):
 
 def recipe_code(prompt, models):
     """The HeadCode that a recipe's prompt leads to; what it warned of is not said again."""
-    words = models.text.encode(prompt.text, required=not prompt.random)
-    return head_code(prompt, words.embedding, models, [])
+    return head_code(prompt, encoded(prompt, models).embedding, models, [])
 
 
 def carry(points, before, after):
