@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import cli, operators, panels, preferences, properties, session, shaping
+from . import cli, history_panel, operators, panels, preferences, presets, properties, session, shaping
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -16,6 +16,7 @@ CLASSES = (
     panels.CLIPHEAD_PT_head,
     panels.CLIPHEAD_PT_mesh,
 )
+MODULES = (shaping, presets, history_panel)  # each with classes and properties of its own
 _command = None  # what Blender gave for the command line's command
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
@@ -25,14 +26,16 @@ def register():
     bpy.types.Scene.cliphead = bpy.props.PointerProperty(type=properties.CLIPHEAD_PG_settings)
     bpy.types.VIEW3D_MT_mesh_add.append(operators.add_menu)
     session.register()
-    shaping.register()
+    for module in MODULES:
+        module.register()
     global _command
     _command = bpy.utils.register_cli_command(cli.COMMAND, cli.run)
 
 
 def unregister():
     bpy.utils.unregister_cli_command(_command)
-    shaping.unregister()
+    for module in reversed(MODULES):
+        module.unregister()
     session.unregister()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead

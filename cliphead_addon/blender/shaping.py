@@ -269,6 +269,31 @@ class CLIPHEAD_OT_apply_shape(ApplyShape, bpy.types.Operator):
             state.asked.pop(head.name, None)
 
 
+def variations(recipe, at_random, count, seed=0, keep=()):
+    """Prompts for heads like a recipe's, or for random ones, and their settings. Raises ClipHeadError.
+
+    seed: of the first; 0 goes on from the recipe's, or draws one. keep: names of attributes that stay as they are.
+    """
+    prompt, settings = recipes.choices(recipe)
+    seed = seed or (random.randrange(1, 2**30) if at_random else prompt.seed + 1)
+    values = recipe.get("attributes", {})
+    missing = [name for name in keep if name not in values]
+    if missing:
+        raise ClipHeadError(f"Attribute '{missing[0]}' of this head is not known, so it cannot be kept.", "NO_SLIDER")
+    while prompt.mix:  # a blend has no words of its own: the nearer head's
+        prompt = Prompt(**prompt.mix["from" if prompt.mix["share"] < 0.5 else "to"])
+    locks = {name: values[name] for name in keep}
+    prompt = replace(prompt, sliders={}, locks=locks, random=at_random or prompt.random)
+    return [replace(prompt, seed=(seed + i) % recipes.SEED_LIMIT) for i in range(count)], settings
+
+
+def blended(recipe, other, share):
+    """The Prompt of a head between those of two recipes; share: of the second, 0 to 1."""
+    (first, _), (second, _) = recipes.choices(recipe), recipes.choices(other)
+    mix = {"from": asdict(first), "to": asdict(second), "share": round(float(share), 4)}
+    return Prompt(first.text or second.text, first.seed, mix=mix)
+
+
 class OfShapedHead:
     """Operators on a head that has sliders."""
 
@@ -434,20 +459,8 @@ class CLIPHEAD_OT_vary(MakesHeads, bpy.types.Operator):
     )
 
     def heads(self, context):
-        recipe = read_recipe(context.object)
-        prompt, settings = recipes.choices(recipe)
-        first = self.seed or (prompt.seed + 1 if self.kind == "SEEDS" else random.randrange(1, 2**30))
         names = [name.strip() for name in self.locked.split(",") if name.strip()] or locked(context)
-        values = recipe.get("attributes", {})
-        missing = [name for name in names if name not in values]
-        if missing:
-            raise ClipHeadError(f"Attribute '{missing[0]}' of this head is not known, so it cannot be kept.", "NO_SLIDER")
-        kept = {name: values[name] for name in names}
-        nearer = prompt
-        while nearer.mix:
-            nearer = Prompt(**nearer.mix["from" if nearer.mix["share"] < 0.5 else "to"])
-        common = replace(nearer, mix=None, sliders={}, locks=kept, random=self.kind == "RANDOM" or nearer.random)
-        return [replace(common, seed=(first + i) % 2**31) for i in range(self.count)], settings
+        return variations(read_recipe(context.object), self.kind == "RANDOM", self.count, self.seed, names)
 
 
 class CLIPHEAD_OT_blend(MakesHeads, bpy.types.Operator):
@@ -476,10 +489,9 @@ class CLIPHEAD_OT_blend(MakesHeads, bpy.types.Operator):
         if read_recipe(other) is None:
             what = f"'{self.other}' is not a head that CLIP-Head has made." if self.other else "Select two heads to blend."
             raise ClipHeadError(what, "NOT_A_HEAD")
-        prompt, settings = recipes.choices(read_recipe(context.object))
-        there, _ = recipes.choices(read_recipe(other))
-        parents = {"from": asdict(prompt), "to": asdict(there)}
-        return [Prompt(prompt.text or there.text, prompt.seed, mix=parents | {"share": round(self.share, 4)})], settings
+        return [blended(read_recipe(context.object), read_recipe(other), self.share)], recipes.choices(
+            read_recipe(context.object)
+        )[1]
 
 
 def _other_head(context):
@@ -614,9 +626,7 @@ class CLIPHEAD_PT_vary(SideBarPanel, bpy.types.Panel):
         column.prop(choices, "count")
         row = column.row(align=True)
         for kind, icon in (("SEEDS", "PARTICLES"), ("RANDOM", "MOD_NOISE")):
-            button = row.operator(
-                CLIPHEAD_OT_vary.bl_idname, text={"SEEDS": "Variations", "RANDOM": "Random"}[kind], icon=icon
-            )
+            button = row.operator(CLIPHEAD_OT_vary.bl_idname, text={"SEEDS": "Variations", "RANDOM": "Random"}[kind], icon=icon)
             button.kind, button.count = kind, choices.count
         names = locked(context)
         if names:

@@ -119,9 +119,7 @@ def blend(code, other, share):
     hair = code.hair if share < 0.5 else other.hair
     identity = (1 - share) * bald + share * other_bald
     expression = (1 - share) * code.expression + share * other.expression
-    return HeadCode(
-        (identity if hair is None else identity + hair).astype(np.float32), expression.astype(np.float32), hair
-    )
+    return HeadCode((identity if hair is None else identity + hair).astype(np.float32), expression.astype(np.float32), hair)
 
 
 def mixed(prompt):

@@ -29,7 +29,9 @@ def choices(recipe):
     """A recipe -> (Prompt, Settings). Raises ClipHeadError; fields that this version does not know are left out."""
     try:
         prompt = {field.name: recipe["prompt"][field.name] for field in fields(Prompt) if field.name in recipe["prompt"]}
-        settings = {field.name: recipe["settings"][field.name] for field in fields(Settings) if field.name in recipe["settings"]}
+        settings = {
+            field.name: recipe["settings"][field.name] for field in fields(Settings) if field.name in recipe["settings"]
+        }
         settings["shape_keys"] = tuple(settings.get("shape_keys", ()))
         return Prompt(**prompt), Settings(**settings)
     except (KeyError, TypeError) as error:
@@ -92,9 +94,9 @@ def _check_prompt(text, source, path, prompt):
                 if not isinstance(value[parent], dict):
                     _refuse(text, source, (*where, parent), f"'{parent}' is not a table")
                 _check_prompt(text, source, (*where, parent), value[parent])
-        elif not {str: lambda v: isinstance(v, str), bool: lambda v: isinstance(v, bool), float: _is_number, int: _is_seed}[kind](
-            value
-        ):
+        elif not {str: lambda v: isinstance(v, str), bool: lambda v: isinstance(v, bool), float: _is_number, int: _is_seed}[
+            kind
+        ](value):
             _refuse(text, source, where, f"'{key}' is {value!r}")
     if "text" not in prompt:
         _refuse(text, source, path, "'text' is missing")
