@@ -6,7 +6,7 @@ import bpy
 
 from ..engine.errors import ClipHeadError, PromptError
 from ..engine.jobfiles import load_head
-from . import session
+from . import recent, session
 from .foreign import unwrap_as_head
 from .head_object import add_head
 from .properties import CHOICES, HeadChoices, request
@@ -33,7 +33,7 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
 
     def invoke(self, context, _event):
         self.interactive = not bpy.app.background
-        if self.random and not self.properties.is_property_set("seed"):
+        if (self.random or not context.scene.cliphead.seed_locked) and not self.properties.is_property_set("seed"):
             # In the scene, where it is seen and leads to the same head again.
             context.scene.cliphead.seed = random.randrange(1, 2**31)
         if not self.ask:
@@ -45,7 +45,7 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
     def draw(self, _context):
         column = self.layout.column()
         column.use_property_split = True
-        for name in ("prompt", "expression", "seed", "variation"):
+        for name in ("prompt", "expression", "expression_strength", "seed", "variation"):
             column.prop(self, name)
 
     def execute(self, context):
@@ -54,6 +54,7 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
             if not choices["prompt"].strip() and not choices["random"]:
                 raise PromptError('Write a description first, such as "a young woman with freckles, smiling"')
             prompt, settings = request(choices)
+            recent.remember(prompt.text)
             place = session.Place(context.scene.name, tuple(context.scene.cursor.location))
             if self.interactive:
                 session.start(prompt, settings, place)
