@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import cli, history_panel, operators, panels, preferences, presets, properties, recent, session, shaping
+from . import cli, history_panel, language, operators, panels, preferences, presets, properties, recent, session, shaping
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -16,7 +16,7 @@ CLASSES = (
     panels.CLIPHEAD_PT_head,
     panels.CLIPHEAD_PT_mesh,
 )
-MODULES = (recent, shaping, presets, history_panel)  # each with classes and properties of its own
+MODULES = (language, recent, shaping, presets, history_panel)  # each with classes and properties of its own
 _command = None  # what Blender gave for the command line's command
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 

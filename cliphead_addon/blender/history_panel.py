@@ -6,6 +6,7 @@ import bpy.utils.previews
 from ..engine.errors import ClipHeadError
 from . import history
 from .head_object import add_head, object_name
+from .language import t
 from .panels import SideBarPanel, draw_text
 from .shaping import SPACING
 
@@ -34,9 +35,9 @@ class OfHistory:
     @classmethod
     def poll(cls, context):
         if not history.entries():
-            cls.poll_message_set("The history is empty: finished heads come here by themselves")
+            cls.poll_message_set(t("The history is empty: finished heads come here by themselves"))
         elif context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
+            cls.poll_message_set(t("Go to Object Mode first"))
         else:
             return True
         return False
@@ -114,7 +115,7 @@ class CLIPHEAD_PT_history(SideBarPanel, bpy.types.Panel):
     def draw(self, context):
         column, shown = self.layout.column(), context.window_manager.cliphead_history
         if not history.entries():
-            draw_text(context, column, "Finished heads come here by themselves", "INFO")
+            draw_text(context, column, t("Finished heads come here by themselves"), "INFO")
             return
         column.template_icon_view(shown, "chosen", show_labels=True, scale=6, scale_popup=5)
         entry = next((entry for entry in history.entries() if entry.name == shown.chosen), None)

@@ -9,6 +9,7 @@ from ..engine.jobfiles import load_head
 from . import recent, session
 from .foreign import unwrap_as_head
 from .head_object import add_head
+from .language import t
 from .properties import CHOICES, HeadChoices, request
 
 
@@ -27,7 +28,7 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if session.state.job is not None:
-            cls.poll_message_set("A head is being made: wait for it or cancel it")
+            cls.poll_message_set(t("A head is being made: wait for it or cancel it"))
             return False
         return context.scene is not None
 
@@ -89,7 +90,7 @@ class CLIPHEAD_OT_cancel(bpy.types.Operator):
     @classmethod
     def poll(cls, _context):
         if not session.running():
-            cls.poll_message_set("No head is being made")
+            cls.poll_message_set(t("No head is being made"))
             return False
         return True
 
@@ -115,7 +116,7 @@ class CLIPHEAD_OT_apply_result(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
+            cls.poll_message_set(t("Go to Object Mode first"))
             return False
         return True
 
@@ -153,13 +154,13 @@ class CLIPHEAD_OT_unwrap_as_head(bpy.types.Operator):
     def poll(cls, context):
         obj = context.object
         if obj is None or obj.type != "MESH" or context.mode != "OBJECT":
-            cls.poll_message_set("Select a mesh in Object Mode")
+            cls.poll_message_set(t("Select a mesh in Object Mode"))
             return False
         if not (obj.is_editable and obj.data.is_editable):
-            cls.poll_message_set("The mesh is linked from another file: make it local first")
+            cls.poll_message_set(t("The mesh is linked from another file: make it local first"))
             return False
         if session.state.job is not None:
-            cls.poll_message_set("A head is being made: wait for it or cancel it")
+            cls.poll_message_set(t("A head is being made: wait for it or cancel it"))
             return False
         return True
 

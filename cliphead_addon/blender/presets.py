@@ -10,6 +10,7 @@ from ..engine.errors import ClipHeadError, StorageError
 from . import preferences, session
 from .compat import undo_step
 from .head_object import object_name, read_recipe
+from .language import t
 from .panels import SideBarPanel
 from .session import Place
 
@@ -68,7 +69,7 @@ class OfHead:
     @classmethod
     def poll(cls, context):
         if read_recipe(context.object) is None:
-            cls.poll_message_set("Select a head that CLIP-Head has made")
+            cls.poll_message_set(t("Select a head that CLIP-Head has made"))
             return False
         return True
 
@@ -81,9 +82,9 @@ class Makes:
     @classmethod
     def poll(cls, context):
         if session.state.job is not None:
-            cls.poll_message_set("A head is being made: wait for it or cancel it")
+            cls.poll_message_set(t("A head is being made: wait for it or cancel it"))
         elif context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
+            cls.poll_message_set(t("Go to Object Mode first"))
         else:
             return True
         return False
@@ -156,7 +157,7 @@ class CLIPHEAD_OT_remove_preset(bpy.types.Operator):
     @classmethod
     def poll(cls, _context):
         if not names():
-            cls.poll_message_set("There are no presets")
+            cls.poll_message_set(t("There are no presets"))
             return False
         return True
 
@@ -177,7 +178,7 @@ class CLIPHEAD_OT_copy_preset(OfHead, bpy.types.Operator):
 
     def execute(self, context):
         context.window_manager.clipboard = recipes.to_preset(read_recipe(context.object), context.object.name)
-        self.report({"INFO"}, "The recipe is on the clipboard")
+        self.report({"INFO"}, t("The recipe is on the clipboard"))
         return {"FINISHED"}
 
 
@@ -234,7 +235,7 @@ class CLIPHEAD_OT_write_preset(OfHead, ExportHelper, bpy.types.Operator):
 
 
 def _choices(_self, _context):
-    _items[:] = [(name, name, "") for name in names()] or [("", "No presets yet", "")]
+    _items[:] = [(name, name, "") for name in names()] or [("", t("No presets yet"), "")]
     return _items
 
 

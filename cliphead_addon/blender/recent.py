@@ -6,6 +6,7 @@ import random
 import bpy
 
 from . import preferences
+from .language import t
 
 KEPT = 20
 SHOWN = 60  # letters of a description in the menu
@@ -61,7 +62,7 @@ class CLIPHEAD_OT_random_seed(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if context.scene is None or context.scene.cliphead.seed_locked:
-            cls.poll_message_set("The seed is locked: open the lock beside it first")
+            cls.poll_message_set(t("The seed is locked: open the lock beside it first"))
             return False
         return True
 

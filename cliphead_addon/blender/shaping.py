@@ -23,6 +23,8 @@ from ..engine.stages import Prompt
 from . import preferences, reshaping, session
 from .compat import undo_step
 from .head_object import RECIPE, read_recipe
+from .german import SLIDER
+from .language import t
 from .mesh import canonical_points
 from .panels import SideBarPanel, draw_text
 from .properties import names_in_pack
@@ -60,19 +62,19 @@ def why_not_shaped(obj):
     """Why an object has no sliders, as a sentence; "" for one that has."""
     recipe = read_recipe(obj)
     if recipe is None:
-        return "Select a head that CLIP-Head has made"
+        return t("Select a head that CLIP-Head has made")
     name, sliders = about_pack(preferences.pack_folder())
     made_with = recipe.get("pack", {}).get("name")
     if made_with != name:
-        return f"This head was made with the model pack '{made_with}'. Choose it in the preferences"
+        return t("This head was made with the model pack '{pack}'. Choose it in the preferences", pack=made_with)
     if not sliders:
-        return f"The model pack '{name}' has no sliders"
+        return t("The model pack '{pack}' has no sliders", pack=name)
     if canonical_points(obj.data) is None:
-        return "This head is from an earlier version: use Make Again first"
+        return t("This head is from an earlier version: use Make Again first")
     if not (obj.is_editable and obj.data.is_editable):
-        return "The head is linked from another file: make it local first"
+        return t("The head is linked from another file: make it local first")
     if obj.mode != "OBJECT":
-        return "Go to Object Mode first"
+        return t("Go to Object Mode first")
     return ""
 
 
@@ -369,7 +371,7 @@ class CLIPHEAD_OT_reset_shape(OfShapedHead, bpy.types.Operator):
         if not super().poll(context):
             return False
         if not sliders_of(context.object):
-            cls.poll_message_set("All sliders are at zero")
+            cls.poll_message_set(t("All sliders are at zero"))
             return False
         return True
 
@@ -385,11 +387,11 @@ class MakesHeads:
     @classmethod
     def poll(cls, context):
         if session.state.job is not None or state.waiting:
-            cls.poll_message_set("A head is being made: wait for it or cancel it")
+            cls.poll_message_set(t("A head is being made: wait for it or cancel it"))
         elif read_recipe(context.object) is None:
-            cls.poll_message_set("Select a head that CLIP-Head has made")
+            cls.poll_message_set(t("Select a head that CLIP-Head has made"))
         elif context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
+            cls.poll_message_set(t("Go to Object Mode first"))
         else:
             return True
         return False
@@ -480,7 +482,7 @@ class CLIPHEAD_OT_blend(MakesHeads, bpy.types.Operator):
         if not super().poll(context):
             return False
         if not any(obj != context.object and read_recipe(obj) is not None for obj in context.scene.objects):
-            cls.poll_message_set("There is only one head in the scene: make another")
+            cls.poll_message_set(t("There is only one head in the scene: make another"))
             return False
         return True
 
@@ -523,7 +525,7 @@ def _slider(name):
     low, high = ENDS[name]
     return bpy.props.FloatProperty(
         name=name.title(),
-        description=f"{low.capitalize()} to {high}. Zero is the head as it was generated; one is a standard deviation of people",
+        description=SLIDER.format(low=low.capitalize(), high=high),
         min=-LIMIT,
         max=LIMIT,
         soft_min=-3,
@@ -630,12 +632,12 @@ class CLIPHEAD_PT_vary(SideBarPanel, bpy.types.Panel):
             button.kind, button.count = kind, choices.count
         names = locked(context)
         if names:
-            draw_text(context, column, "Locked: " + ", ".join(names), "LOCKED")
+            draw_text(context, column, t("Locked: {names}", names=", ".join(t(name.title()) for name in names)), "LOCKED")
         column.separator()
         column.prop(choices, "share")
         column.operator(CLIPHEAD_OT_blend.bl_idname, icon="AUTOMERGE_ON").share = choices.share
         if state.waiting:
-            draw_text(context, column, f"{len(state.waiting)} more to be made", "TIME")
+            draw_text(context, column, t("{count} more to be made", count=len(state.waiting)), "TIME")
 
 
 CLASSES = (
