@@ -409,9 +409,8 @@ def evaluate_sliders(pack, count, first_seed, resolution):
         rest = np.where(own, 0, mean)
         most = ", ".join(f"{sliders.names[k]} {rest[k]:+.2f}" for k in np.argsort(-np.abs(rest))[:3])
         print(f"  {name:18s}{mean[j]:7.2f}{share:8.2f}{shares.mean():8.2f}{shares.min():8.2f}  {most}", flush=True)
-    print(
-        f"  {len(sliders.names) - low} of {len(sliders.names)} sliders keep {OWN_SHARE:.0%} of the change in their own attribute"
-    )
+    kept = len(sliders.names) - low
+    print(f"  {kept} of {len(sliders.names)} sliders keep {OWN_SHARE:.0%} of the change in their own attribute")
     return low
 
 

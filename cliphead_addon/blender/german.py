@@ -162,8 +162,8 @@ TEXTS = {
     "The seed is locked: open the lock beside it first": "Der Startwert ist gesperrt: zuerst das Schloss daneben öffnen",
     "None yet": "Noch keine",
     # shaping
-    "Show where a head's vertices go while its sliders move": "Zeigen, wohin die Punkte eines Kopfes gehen, während Regler sich "
-    "bewegen",
+    "Show where a head's vertices go while its sliders move": "Zeigen, wohin die Punkte eines Kopfes gehen, während Regler "
+    "sich bewegen",
     "Give a head the shape that its sliders ask for": "Einem Kopf die Form geben, die seine Regler verlangen",
     "Change one attribute of the selected head; texture, UV map and the other attributes stay": "Ein Merkmal des ausgewählten "
     "Kopfes ändern; Textur, UV-Map und die anderen Merkmale bleiben",
@@ -294,7 +294,7 @@ def texts():
         name, *ends = ATTRIBUTES[attribute]
         found[attribute.title()] = name
         found[f"Lock {attribute.title()}"] = f"{name} sperren"
-        found[f"{low.capitalize()} to {high}. Zero is the head as it was generated; one is a standard deviation of people"] = (
-            f"{ends[0].capitalize()} bis {ends[1]}. Null ist der Kopf, wie er erzeugt wurde; eins eine Standardabweichung der Leute"
+        found[SLIDER.format(low=low.capitalize(), high=high)] = (
+            f"{ends[0].capitalize()} bis {ends[1]}. Null ist der Kopf, wie er erzeugt wurde; eins eine Standardabweichung"
         )
     return found

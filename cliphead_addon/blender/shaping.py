@@ -22,8 +22,8 @@ from ..engine.sliders import ENDS, GROUPS, LIMIT
 from ..engine.stages import Prompt
 from . import preferences, reshaping, session
 from .compat import undo_step
-from .head_object import RECIPE, read_recipe
 from .german import SLIDER
+from .head_object import RECIPE, read_recipe
 from .language import t
 from .mesh import canonical_points
 from .panels import SideBarPanel, draw_text

@@ -40,7 +40,7 @@ def slopes(observer, people):
 
 
 def targets(deviations):
-    """(A,A) what a slider at one does to all attributes: one to its own, and of what one ancestry gains, the others lose half."""
+    """(A,A) what a slider at one does to all attributes: one to its own; what one ancestry gains, the others lose by halves."""
     wanted = np.eye(len(NAMES))
     for name in ANCESTRIES:
         for other in set(ANCESTRIES) - {name}:
