@@ -99,6 +99,17 @@ def moved(sliders, changes):
     return {name: value for name, value in both.items() if value}
 
 
+def checked(sliders):
+    """The same sliders, of which the pack knows all. Raises ClipHeadError."""
+    names = about_pack(preferences.pack_folder())[1]
+    for name, value in sliders.items():
+        if name not in names:
+            raise ClipHeadError(f"There is no attribute '{name}'. Choose one of: {', '.join(names)}.", "NO_SLIDER")
+        if not abs(value) <= LIMIT:
+            raise ClipHeadError(f"'{name}' cannot be {value:g}: sliders go from {-LIMIT:g} to {LIMIT:g}.", "BAD_SETTING")
+    return sliders
+
+
 def ask(obj, sliders):
     """Let an object's sliders become these; returns at once."""
     state.asked[obj.name] = sliders
@@ -349,10 +360,7 @@ class CLIPHEAD_OT_shape(OfShapedHead, bpy.types.Operator):
     )
 
     def wanted(self, context):
-        names = about_pack(preferences.pack_folder())[1]
-        if self.attribute not in names:
-            raise ClipHeadError(f"There is no attribute '{self.attribute}'. Choose one of: {', '.join(names)}.", "NO_SLIDER")
-        return moved(sliders_of(context.object), {self.attribute: self.value})
+        return moved(sliders_of(context.object), checked({self.attribute: self.value}))
 
 
 class CLIPHEAD_OT_reset_shape(OfShapedHead, bpy.types.Operator):
