@@ -371,7 +371,7 @@ def evaluate_disks(pack, count, first_seed, resolution):
     return bad
 
 
-SLIDER_STEP = 1.5  # deviations to either side
+SLIDER_STEP = 2.0  # deviations to either side
 OWN_SHARE = 0.7  # of a slider's change that must be in its own attribute
 
 
@@ -391,7 +391,7 @@ def evaluate_sliders(pack, count, first_seed, resolution):
         """-> (A,) attributes in deviations of the population"""
         moved = HeadCode(sliders.move(code.identity, {name: amount}), code.expression)
         mesh = models.head.mesh(moved, resolution, hair="none")
-        read = observer.read(observer.vertices_of(unwrap(mesh, models.layout), atlas))
+        read = observer.read(observer.vertices_of(unwrap(mesh, models.layout), atlas, close=True))
         return np.array([read[other] / observer.deviations[other] for other in sliders.names])
 
     codes = [models.head.random(first_seed + i) for i in range(count)]
