@@ -281,6 +281,167 @@ TEXTS = {
     "The history is empty: finished heads come here by themselves": "Der Verlauf ist leer: fertige Köpfe kommen von selbst "
     "hierher",
     "Finished heads come here by themselves": "Fertige Köpfe kommen von selbst hierher",
+    # expressions and animation
+    "Named": "Benannt",
+    "The expressions with a button: smile, laugh, sad and so on": "Die Ausdrücke mit einem Knopf: Lächeln, Lachen, Trauer und "
+    "so weiter",
+    "ARKit": "ARKit",
+    "Apple's face tracking shapes under their exact names, all but tongueOut: the heads have no tongue": "Apples Formen der "
+    "Gesichtserfassung unter ihren genauen Namen, alle bis auf tongueOut: die Köpfe haben keine Zunge",
+    "Visemes": "Viseme",
+    "The 15 mouth shapes of speech: sil, PP, FF, TH and so on": "Die 15 Mundformen der Sprache: sil, PP, FF, TH und so weiter",
+    "Add a set of expressions to the selected head as shape keys. The engine computes them in the background": "Dem "
+    "ausgewählten Kopf eine Reihe von Ausdrücken als Formschlüssel geben. Sie werden im Hintergrund berechnet",
+    "Put this expression on the selected head and take all others off": "Dem ausgewählten Kopf diesen Ausdruck geben und alle "
+    "anderen nehmen",
+    "Set keyframes of the expression in the words at the current frame, on Apple's shape keys": "Beim jetzigen Bild "
+    "Schlüsselbilder für den Ausdruck in Worten setzen, auf Apples Formschlüsseln",
+    "Turn the list of frames and words into an animation of the selected head": "Aus der Liste von Bildern und Worten eine "
+    "Animation des ausgewählten Kopfes machen",
+    "Import face tracking recorded by Live Link Face (.csv) as keyframes of the selected head, at the scene's frame rate": ""
+    "Von Live Link Face aufgezeichnete Gesichtserfassung (.csv) als Schlüsselbilder des ausgewählten Kopfes einlesen, in der "
+    "Bildrate der Szene",
+    "Add computed shape keys to a head and show one of them": "Einem Kopf berechnete Formschlüssel geben und einen zeigen",
+    "Set keyframes for expressions in words": "Schlüsselbilder für Ausdrücke in Worten setzen",
+    "Set keyframes for recorded face tracking": "Schlüsselbilder für aufgezeichnete Gesichtserfassung setzen",
+    "Add a line for the current frame to the animation list, with the words of the field above": "Der Animationsliste eine "
+    "Zeile für das jetzige Bild geben, mit den Worten des Feldes darüber",
+    "Remove the selected line from the animation list": "Die ausgewählte Zeile aus der Animationsliste entfernen",
+    "Add Expressions": "Ausdrücke hinzufügen",
+    "Show Expression": "Ausdruck zeigen",
+    "Keyframe Expression": "Ausdruck als Schlüsselbild",
+    "Animate List": "Liste animieren",
+    "Import Face Tracking": "Gesichtserfassung einlesen",
+    "Expressions": "Ausdrücke",
+    "Add Line": "Zeile hinzufügen",
+    "Remove Line": "Zeile entfernen",
+    "Animation": "Animation",
+    "Set": "Reihe",
+    "Which expressions": "Welche Ausdrücke",
+    "Its name": "Sein Name",
+    "1 is the expression as trained": "1 ist der Ausdruck wie gelernt",
+    "Words": "Worte",
+    'An expression such as "a broad smile"; empty: the panel\'s': 'Ein Ausdruck wie "a broad smile"; leer: der des Panels',
+    "Lines": "Zeilen",
+    'Frames and words as JSON, such as [[1, "neutral"], [20, "smile"]]; empty: the panel\'s list': "Bilder und Worte als JSON, "
+    'etwa [[1, "neutral"], [20, "smile"]]; leer: die Liste des Panels',
+    "Start Frame": "Erstes Bild",
+    "Where the recording begins": "Wo die Aufzeichnung beginnt",
+    "Recorded At": "Aufgezeichnet mit",
+    "Frames per second of the recording's timecodes": "Bilder je Sekunde der Zeitangaben der Aufzeichnung",
+    "Folder of the engine's answer; empty if none was needed": "Ordner der berechneten Antwort; leer, wenn keine nötig war",
+    "Folder of the engine's answer": "Ordner der berechneten Antwort",
+    "Name of its object": "Name seines Objekts",
+    "Show": "Zeigen",
+    "Expression to put on the head": "Ausdruck, den der Kopf bekommt",
+    "Of the expression shown": "Des gezeigten Ausdrucks",
+    "Frames": "Bilder",
+    "JSON list, one per sentence": "JSON-Liste, eins je Satz",
+    "File": "Datei",
+    "The .csv file": "Die .csv-Datei",
+    "Frames per second of its timecodes": "Bilder je Sekunde ihrer Zeitangaben",
+    "Frame": "Bild",
+    "When the face shows these words": "Wann das Gesicht diese Worte zeigt",
+    'An expression such as "a broad smile", or a name': 'Ein Ausdruck wie "a broad smile", oder ein Name',
+    "Of the expression that a button shows": "Des Ausdrucks, den ein Knopf zeigt",
+    'An expression in words, such as "a broad smile"': 'Ein Ausdruck in Worten, etwa "a broad smile"',
+    "Line": "Zeile",
+    "The line that is selected": "Die ausgewählte Zeile",
+    "Add as Shape Keys": "Als Formschlüssel hinzufügen",
+    "Expression in words": "Ausdruck in Worten",
+    "The list is empty": "Die Liste ist leer",
+    "Select a head made by CLIP-Head": "Einen von CLIP-Head gemachten Kopf auswählen",
+    "The head was made by an older version: make it again from its recipe": "Der Kopf ist aus einer älteren Version: ihn nach "
+    "seinem Rezept noch einmal machen",
+    "The engine is busy: wait for it or cancel it": "Es wird gerade gerechnet: abwarten oder abbrechen",
+    # rig and export
+    "Give the selected head bones for neck, head, jaw and eyes, and eyeballs. The engine works in the background": "Dem "
+    "ausgewählten Kopf Knochen für Hals, Kopf, Kiefer und Augen geben, und Augäpfel. Gerechnet wird im Hintergrund",
+    "Build a computed rig around its head": "Ein berechnetes Skelett um seinen Kopf bauen",
+    "Take the rig and the eyeballs away again; the painted eyes come back, shape keys stay": "Skelett und Augäpfel wieder "
+    "wegnehmen; die gemalten Augen kommen zurück, Formschlüssel bleiben",
+    "Add Rig": "Skelett hinzufügen",
+    "Remove Rig": "Skelett entfernen",
+    "Rig": "Skelett",
+    "Eyeballs": "Augäpfel",
+    "Open the skin between the lids and set eyeballs in; without, the painted eyes stay": "Die Haut zwischen den Lidern öffnen "
+    "und Augäpfel einsetzen; sonst bleiben die gemalten Augen",
+    "Set eyeballs in": "Augäpfel einsetzen",
+    "Without Eyeballs": "Ohne Augäpfel",
+    "The head has a rig already: remove it first": "Der Kopf hat schon ein Skelett: es zuerst entfernen",
+    "The head has no rig": "Der Kopf hat kein Skelett",
+    "Write the selected head with its hair, eyes and rig to a file; nothing in the scene changes": "Den ausgewählten Kopf mit "
+    "Haar, Augen und Skelett in eine Datei schreiben; in der Szene ändert sich nichts",
+    "Offer the head, with its hair, eyes and rig, in the Asset Browser: with a picture, tags and the catalogue 'Heads'": "Den "
+    "Kopf mit Haar, Augen und Skelett im Asset-Browser anbieten: mit Bild, Stichworten und dem Katalog 'Heads'",
+    "Export Head": "Kopf exportieren",
+    "Mark as Asset": "Als Asset markieren",
+    "Export": "Export",
+    "Format": "Format",
+    "The kind of file": "Die Art der Datei",
+    # worker, packs and storage
+    "Stop making the head, or take it off the queue": "Den Kopf nicht weiter berechnen, oder ihn aus der Warteschlange nehmen",
+    "Job": "Auftrag",
+    "Number of the job; 0 is the one that is being made": "Nummer des Auftrags; 0 ist der, der gerade gemacht wird",
+    "Free Memory After": "Speicher frei nach",
+    "Minutes without a head after which the engine is stopped and its memory freed; 0 keeps it": "Minuten ohne Kopf, nach "
+    "denen das Rechenprogramm beendet und sein Speicher frei wird; 0 behält es",
+    "Copy versions, the last description and the log to the clipboard, to send along with a question": "Versionen, die letzte "
+    "Beschreibung und das Protokoll in die Zwischenablage kopieren, um sie einer Frage beizulegen",
+    "Copy Report": "Bericht kopieren",
+    "Unpack and check the zip file of a model pack, and use it for the next heads": "Die Zip-Datei eines Modellpakets "
+    "auspacken und prüfen und es für die nächsten Köpfe nehmen",
+    "Fetch a model pack from an address, check it, and use it for the next heads": "Ein Modellpaket von einer Adresse holen, "
+    "prüfen und für die nächsten Köpfe nehmen",
+    "Stop the download; what has arrived is kept for the next time": "Nicht weiter herunterladen; was da ist, bleibt für das "
+    "nächste Mal",
+    "Install Pack from File": "Paket aus Datei einrichten",
+    "Download Pack": "Paket herunterladen",
+    "Stop Download": "Herunterladen beenden",
+    "Kinds": "Arten",
+    "Files that are listed": "Dateien, die gezeigt werden",
+    "Address": "Adresse",
+    "Where the pack's zip file is; https only": "Wo die Zip-Datei des Pakets liegt; nur https",
+    "Bytes": "Bytes",
+    "Size of the file in bytes, as the pack's maker states it": "Größe der Datei in Bytes, wie vom Hersteller des Pakets "
+    "angegeben",
+    "SHA-256": "SHA-256",
+    "Checksum of the file, as the pack's maker states it": "Prüfsumme der Datei, wie vom Hersteller des Pakets angegeben",
+    "Tick Preferences > System > Allow Online Access first": "Zuerst unter Einstellungen > System den Online-Zugriff erlauben",
+    "A pack is being downloaded": "Ein Paket wird heruntergeladen",
+    "Python 3.11 or newer that has the engine's packages, to use a graphics card for example; empty uses those that travel "
+    "with the extension, unless it is the slim one": "Python 3.11 oder neuer mit den Paketen des Programms, etwa um eine "
+    "Grafikkarte zu nutzen; leer nimmt die mitgelieferten, außer bei der schlanken Erweiterung",
+    "Where the engine, packs, log and history are kept; empty uses the usual places of this computer": "Wo Rechenprogramm, "
+    "Pakete, Protokoll und Verlauf liegen; leer nimmt die üblichen Orte dieses Rechners",
+    "Keep Packs and History": "Pakete und Verlauf behalten",
+    "When CLIP-Head is removed, leave the model packs, and the history if it is in a chosen data folder": "Beim Entfernen von "
+    "CLIP-Head die Modellpakete lassen, und den Verlauf, wenn er in einem gewählten Datenordner liegt",
+    "The engine travels with the extension": "Das Rechenprogramm kommt mit der Erweiterung",
+    "This is the slim extension: choose an External Python": "Dies ist die schlanke Erweiterung: ein externes Python wählen",
+    "Delete": "Löschen",
+    "Delete what CLIP-Head keeps on the disk; heads in your files stay": "Löschen, was CLIP-Head auf der Platte behält; Köpfe "
+    "in Dateien bleiben",
+    "What is deleted": "Was gelöscht wird",
+    "Storage": "Speicherplatz",
+    "Remove Everything": "Alles entfernen",
+    # other CLIP models
+    "Train the model pack's mapping networks for this CLIP model: up to ten minutes, in the background": "Die Abbildungsnetze "
+    "des Modellpakets für dieses CLIP-Modell trainieren: bis zu zehn Minuten, im Hintergrund",
+    "Stop adapting": "Nicht weiter anpassen",
+    "Adapt to this CLIP Model": "An dieses CLIP-Modell anpassen",
+    "CLIP Model": "CLIP-Modell",
+    "A name of open_clip's, such as ViT-L-14": "Ein Name von open_clip, etwa ViT-L-14",
+    "Weights": "Gewichte",
+    "The model's weights, a file on this computer": "Die Gewichte des Modells, eine Datei auf diesem Rechner",
+    "Read descriptions with another CLIP model": "Beschreibungen mit einem anderen CLIP-Modell lesen",
+    "A CLIP model is being adapted to: wait for it or cancel it": "Es wird an ein CLIP-Modell angepasst: abwarten oder "
+    "abbrechen",
+    "A name of open_clip's; its text tower reads the descriptions": "Ein Name von open_clip; sein Textturm liest die "
+    "Beschreibungen",
+    "The CLIP model's weights, a file on this computer": "Die Gewichte des CLIP-Modells, eine Datei auf diesem Rechner",
+    "Where the log is kept; empty uses the extension's own user folder": "Wo das Protokoll liegt; leer nimmt den eigenen "
+    "Benutzerordner der Erweiterung",
 }
 
 
