@@ -2,8 +2,8 @@
 
 $ python3 tools/dev.py bench sliders [--density medium] [--resolution 192] [--repeats 3]
 
-Times are of the wall clock, and in brackets of the processor, which other programs disturb less. Placing is timed on a head with
-Apple's 51 shape keys.
+Times are of the wall clock, and in brackets of the processor, which other programs disturb less. Placing is timed on a head
+with Apple's 51 shape keys.
 """
 
 import argparse

@@ -224,6 +224,7 @@ TEXTS = {
     "All sliders are at zero": "Alle Regler stehen auf null",
     "There is only one head in the scene: make another": "Es ist nur ein Kopf in der Szene: noch einen machen",
     "No attribute has this name": "Kein Merkmal heißt so",
+    "{count} more: type more letters": "{count} weitere: mehr Buchstaben tippen",
     "Locked: {names}": "Gesperrt: {names}",
     "{count} more to be made": "{count} kommen noch",
     "Select a head that CLIP-Head has made": "Einen Kopf auswählen, den CLIP-Head gemacht hat",

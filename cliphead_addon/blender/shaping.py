@@ -32,7 +32,7 @@ from .session import Place
 
 TICK = 0.05  # seconds
 SPACING = 0.32  # metres between heads side by side
-ALL = "All"
+ROWS = 10  # of sliders at a time: the panel is to fit a laptop's screen
 
 
 @dataclass
@@ -607,7 +607,8 @@ class CLIPHEAD_PT_shape(SideBarPanel, bpy.types.Panel):
         shown = [name for name in ENDS if letters in name] if letters else list(GROUPS[choices.group])
         known, moved_now = about_pack(preferences.pack_folder())[1], sliders_of(context.object)
         rows = column.column(align=True)
-        for name in (name for name in shown if name in known):
+        shown = [name for name in shown if name in known]
+        for name in shown[:ROWS]:
             row = rows.row(align=True)
             row.prop(manager.cliphead_sliders, property_of(name), slider=True)
             locks, lock = manager.cliphead_locks, property_of(name)
@@ -615,8 +616,10 @@ class CLIPHEAD_PT_shape(SideBarPanel, bpy.types.Panel):
             reset = row.row(align=True)
             reset.enabled = name in moved_now
             reset.operator(CLIPHEAD_OT_reset_shape.bl_idname, text="", icon="LOOP_BACK").attribute = name
-        if not any(name in known for name in shown):
+        if not shown:
             rows.label(text="No attribute has this name")
+        if len(shown) > ROWS:
+            rows.label(text=t("{count} more: type more letters", count=len(shown) - ROWS))
         column.operator(CLIPHEAD_OT_reset_shape.bl_idname, text="Reset All", icon="LOOP_BACK")
 
 

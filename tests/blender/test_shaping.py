@@ -145,3 +145,14 @@ def test_make_again_follows_the_recipe(head):
     again = bpy.context.object
     assert again != head
     assert {**read_recipe(again)["prompt"]} == {**read_recipe(head)["prompt"]}
+
+
+def test_vertices_in_the_same_order_move_with_exact_shape_keys(head):
+    before, smile = points(head), key_points(head, "smile") - key_points(head, "Basis")
+    arrays = reshaping.arrays_of(head)
+    moved = {"canonical": arrays["canonical"] * 1.1, "vertices": arrays["canonical"] * 1.1}
+    reshaping.place(head, moved)
+    np.testing.assert_allclose(key_points(head, "smile") - points(head), smile, atol=1e-6)
+    reshaping.place(head, moved | {"displacements": {"smile": np.full_like(arrays["canonical"], [0, 0.2, 0])}})
+    np.testing.assert_allclose(points(head), 1.1 * before, atol=1e-6)
+    np.testing.assert_allclose((key_points(head, "smile") - points(head))[:, 2], 0.05, atol=1e-6)
