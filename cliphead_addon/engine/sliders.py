@@ -1,9 +1,9 @@
 """Sliders: single attributes of a finished head, each along a direction of the identity code that leaves the others alone.
 
 A pack's part `sliders` knows how attributes, in standard deviations over the population, follow from the D shape parameters
-that identity codes are linear in: a = s G + c. A slider's direction is the least change of s that raises its own attribute by
-one and no other, a column of the pseudo-inverse of G; as the parameters are white over the population, the least is also the
-likeliest.
+that identity codes are linear in: a = s G + c. A slider's direction is a small change of s that raises its own attribute by one
+and hardly any other, close to a column of the pseudo-inverse of G; as the parameters are white over the population, a small
+change leads to a likely head. See tools.train.sliders.
 
 Letters: D shape parameters, A attributes, I identity latent width.
 """
