@@ -53,8 +53,9 @@ def generate(prompt, models, settings, progress, preview=None):
     recipe = {
         "prompt": asdict(prompt),
         "settings": asdict(settings),
-        "pack": {"name": "fake", "version": "1"},
+        "pack": {"name": "starter", "version": "1"},
         "program": "0.1.0",
+        "attributes": {"nose width": 0.5, "age": 0.0},
     }
     warnings = ("'flibber' is unknown; the nearest known word is 'fat'.",) if "flibber" in prompt.text else ()
     return Head(
@@ -96,6 +97,30 @@ def rig(prompt, settings, models, canonical, rest, uv, faces):
         "warnings": [],
     }
     return {"weights": weights, "depths": np.stack(depths), "blinks": np.stack(blinks), "about": about}
+
+
+def preview(prompt, models, before, canonical, faces, hair=None):
+    """The mesh grows by a tenth of what its sliders say, and so does its hair."""
+    change = grown(prompt.sliders) / grown(before)
+    arrays = {"canonical": canonical * change, "vertices": canonical * change}
+    if hair is not None:
+        arrays["hair_vertices"] = hair * change
+    return arrays, {"nose width": sum(prompt.sliders.values())}
+
+
+def rebuild(prompt, models, settings, progress):
+    misbehave(prompt.text.replace("slow", ""), progress)
+    progress("Shaping the head", 0.5)
+    mesh, seam, boundary, uv = ellipsoid(rings=24, segments=48)
+    mesh = with_hair(with_smile(mesh, settings), prompt)
+    size = grown(prompt.sliders)
+    hair = replace(mesh.hair, vertices=mesh.hair.vertices * size) if mesh.hair else None
+    mesh = replace(mesh, vertices=mesh.vertices * size, canonical=mesh.canonical * size, hair=hair)
+    return UnwrappedHead(mesh, seam, boundary, uv, {"flipped": 0}), {"nose width": sum(prompt.sliders.values())}
+
+
+def grown(sliders):
+    return np.float32(1 + 0.1 * sum(sliders.values()))
 
 
 def misbehave(text, progress):

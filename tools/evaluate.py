@@ -7,11 +7,13 @@ $ python3 tools/dev.py evaluate disks [--heads 500]
 $ python3 tools/dev.py evaluate texture [--heads 12]
 $ python3 tools/dev.py evaluate clip-score [--heads 30] [--clip ViT-L-14=vit_l_14.safetensors --clip ...]
 $ python3 tools/dev.py evaluate retrieval [--heads 500] [--clip ...]
+$ python3 tools/dev.py evaluate sliders [--heads 5]
 
 `shapes` compares the head model with studio people it never saw, `words` measures the heads that sentences give; both need the
 open head data (CLIPHEAD_DATA). `heads` makes heads from sentences and measures their texture coordinates, the colours on
 both sides of the cut, and the time they took. `disks` draws heads from the whole population and checks that the surface of
-each is one disk: Euler characteristic 1, one boundary, no face without area, no two vertices in one place.
+each is one disk: Euler characteristic 1, one boundary, no face without area, no two vertices in one place. `sliders` moves each
+slider of random heads and measures, with CLIPHEAD_DATA, which share of the change is in its own attribute.
 
 `texture` compares textures with the painter's (tools/evaluate_texture.py). `clip-score` follows docs/clip_score.md, `retrieval`
 ranks captions of held-out renders (tools/evaluate_clip.py); both take the pack's own CLIP or any of open_clip's with weights.
@@ -42,12 +44,13 @@ from cliphead_addon.engine.nets.texture import seam_pairs
 from cliphead_addon.engine.packs import open_pack
 from cliphead_addon.engine.pipeline import generate
 from cliphead_addon.engine.settings import Settings
+from cliphead_addon.engine.sliders import Sliders
 from cliphead_addon.engine.stages import HeadCode, Prompt
 from tools.studio import hair, shapes
 from tools.studio.atlas import studio_atlas
 from tools.studio.attributes import Observer, hair_style, scatter
 from tools.studio.expressions import CANONICAL, CODES, EXPRESSIONS, VISEMES, coefficients
-from tools.studio.people import Population
+from tools.studio.people import ANCESTRIES, Population
 
 HELD_OUT = 5_000_000  # training uses lower seeds
 LIPS = ((61, 67), (62, 66), (63, 65))  # landmarks of the inner lips that face each other
@@ -368,6 +371,49 @@ def evaluate_disks(pack, count, first_seed, resolution):
     return bad
 
 
+SLIDER_STEP = 2.0  # deviations to either side
+OWN_SHARE = 0.7  # of a slider's change that must be in its own attribute
+
+
+def evaluate_sliders(pack, count, first_seed, resolution):
+    """Moves every slider of random heads both ways and reads the surfaces -> number of sliders below OWN_SHARE.
+
+    Prints per slider: the change of its own attribute for one deviation asked for, and the share of own change in the sum of
+    absolute changes of all attributes, in deviations of the population: of the mean change, of single heads on average, and of
+    the worst head. What the three ancestries, which sum to one, exchange among them counts as their own.
+    """
+    people, models, sliders = Population(), load_models(pack.folder), Sliders.load(pack)
+    observer = Observer(people)
+    with tempfile.TemporaryDirectory() as folder:
+        atlas = studio_atlas(people, models.layout, 512, folder)
+
+    def look_at(code, name, amount):
+        """-> (A,) attributes in deviations of the population"""
+        moved = HeadCode(sliders.move(code.identity, {name: amount}), code.expression)
+        mesh = models.head.mesh(moved, resolution, hair="none")
+        read = observer.read(observer.vertices_of(unwrap(mesh, models.layout), atlas, close=True))
+        return np.array([read[other] / observer.deviations[other] for other in sliders.names])
+
+    codes = [models.head.random(first_seed + i) for i in range(count)]
+    print(f"{count} heads, first seed {first_seed}, resolution {resolution}, sliders moved by {SLIDER_STEP} to either side")
+    print(f"  {'':18s}{'own':>7s}{'share':>8s}{'heads':>8s}{'worst':>8s}  most of the rest")
+    low = 0
+    for j, name in enumerate(sliders.names):
+        own = np.array([other == name or {other, name} <= set(ANCESTRIES) for other in sliders.names])
+        changes = np.stack([look_at(code, name, SLIDER_STEP) - look_at(code, name, -SLIDER_STEP) for code in codes])
+        changes /= 2 * SLIDER_STEP  # (count,A)
+        size, mean = np.abs(changes), changes.mean(0)
+        shares = size[:, own].sum(1) / size.sum(1)
+        share = np.abs(mean)[own].sum() / np.abs(mean).sum()
+        low += share < OWN_SHARE
+        rest = np.where(own, 0, mean)
+        most = ", ".join(f"{sliders.names[k]} {rest[k]:+.2f}" for k in np.argsort(-np.abs(rest))[:3])
+        print(f"  {name:18s}{mean[j]:7.2f}{share:8.2f}{shares.mean():8.2f}{shares.min():8.2f}  {most}", flush=True)
+    kept = len(sliders.names) - low
+    print(f"  {kept} of {len(sliders.names)} sliders keep {OWN_SHARE:.0%} of the change in their own attribute")
+    return low
+
+
 def _face_normals(vertices, faces):
     a, b, c = vertices[faces].transpose(1, 0, 2)
     normal = np.cross(b - a, c - a)
@@ -376,9 +422,9 @@ def _face_normals(vertices, faces):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["shapes", "words", "heads", "disks", "texture", "clip-score", "retrieval"])
+    parser.add_argument("what", choices=["shapes", "words", "heads", "disks", "sliders", "texture", "clip-score", "retrieval"])
     parser.add_argument("--pack", default="starter")
-    parser.add_argument("--heads", type=int, help="how many; 12, for words 60, disks and retrieval 500, clip-score 30 prompts")
+    parser.add_argument("--heads", type=int, help="12; for words 60, disks and retrieval 500, sliders 5, clip-score 30 prompts")
     parser.add_argument("--clip", action="append", metavar="ARCHITECTURE=FILE", help="a CLIP that judges; may be repeated")
     parser.add_argument("--first-seed", type=int, default=HELD_OUT)
     parser.add_argument("--resolution", type=int, default=192)
@@ -401,6 +447,8 @@ def main():
             evaluate_retrieval(pack, options.clip, options.heads or PAIRS)
         else:
             evaluate_clip_score(pack, options.clip, options.heads, options.resolution)
+    elif options.what == "sliders":
+        return int(evaluate_sliders(pack, options.heads or 5, options.first_seed, options.resolution) > 0)
     else:
         return int(evaluate_disks(pack, options.heads or 500, options.first_seed, options.resolution) > 0)
     return 0

@@ -7,15 +7,20 @@ from . import (
     cli,
     export,
     expressions,
+    history_panel,
+    language,
     operators,
     pack_files,
     panels,
     pictures,
     preferences,
+    presets,
     properties,
+    recent,
     report,
     rig,
     session,
+    shaping,
 )
 
 CLASSES = (
@@ -32,32 +37,30 @@ CLASSES = (
     panels.CLIPHEAD_PT_head,
     panels.CLIPHEAD_PT_mesh,
 )
+# each with classes and properties of its own; in the order of their panels
+MODULES = (language, expressions, rig, export, recent, shaping, presets, history_panel, adapt)
 _command = None  # what Blender gave for the command line's command
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 
 
 def register():
     _register_classes()
-    expressions.register()
-    rig.register()
-    export.register()
     bpy.types.Scene.cliphead = bpy.props.PointerProperty(type=properties.CLIPHEAD_PG_settings)
     bpy.types.VIEW3D_MT_mesh_add.append(operators.add_menu)
     session.register()
-    adapt.register()
+    for module in MODULES:
+        module.register()
     global _command
     _command = bpy.utils.register_cli_command(cli.COMMAND, cli.run)
 
 
 def unregister():
     bpy.utils.unregister_cli_command(_command)
-    adapt.unregister()
+    for module in reversed(MODULES):
+        module.unregister()
     session.unregister()
     pack_files.stop()
     pictures.clear()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead
-    export.unregister()
-    rig.unregister()
-    expressions.unregister()
     _unregister_classes()

@@ -8,6 +8,7 @@ import bpy
 from ..engine.errors import ClipHeadError
 from . import preferences, session
 from .job import Client, Job
+from .language import t
 
 TICK = 0.5  # seconds
 
@@ -37,7 +38,7 @@ class CLIPHEAD_OT_adapt(bpy.types.Operator):
     @classmethod
     def poll(cls, _context):
         if state.job is not None:
-            cls.poll_message_set("A CLIP model is being adapted to: wait for it or cancel it")
+            cls.poll_message_set(t("A CLIP model is being adapted to: wait for it or cancel it"))
             return False
         return True
 

@@ -6,11 +6,13 @@ head = api.generate("an old man with a wide nose, laughing", seed=7)
 
 import bpy
 
+from ..engine import recipes
+from ..engine.errors import ClipHeadError
 from ..engine.jobfiles import load_head
 from ..engine.settings import Settings
 from ..engine.stages import Prompt
-from . import foreign, session
-from .head_object import add_head
+from . import foreign, session, shaping
+from .head_object import add_head, read_recipe
 
 
 def generate(
@@ -63,15 +65,58 @@ def generate(
         shape_keys=tuple(shape_keys),
         hair=hair,
     )
-    folder = session.run(words, settings, progress)
-    scene = bpy.context.scene
-    head = add_head(
-        load_head(folder),
-        bpy.context.collection if collection is None else collection,
-        scene.cursor.location if location is None else location,
-    )
-    session.discard(folder)
-    return head
+    return _make(words, settings, location, collection, progress)
+
+
+def shape(head, sliders=None, *, progress=None):
+    """Move sliders of a head; texture, UV map and all other attributes stay.
+
+    head: an object that `generate` made. sliders: attribute -> standard deviations of the population away from the head as it
+    was generated; those not named stay where they are, None sets all back to zero. -> what the head's sliders are now, a dict
+
+    Raises ClipHeadError for an unknown attribute, for other objects, and for heads of another model pack.
+    """
+    before = shaping.sliders_of(head)
+    wanted = {} if sliders is None else shaping.moved(before, shaping.checked(sliders))
+    if wanted != before:
+        shaping.shape(head, wanted, progress)
+    return wanted
+
+
+def vary(head, count=3, *, random=False, seed=0, keep=(), spacing=shaping.SPACING, collection=None, progress=None):
+    """Make heads like a head, with other seeds, in a row beside it -> list of bpy objects.
+
+    random: any heads of the model pack instead; the words then only guide the texture. seed: of the first, the others follow;
+    0 goes on from the head's own. keep: names of attributes, such as "nose width", that stay as they are on `head`. spacing:
+    metres from head to head.
+    """
+    prompts, settings = shaping.variations(_recipe(head), random, count, seed, keep)
+    x, y, z = head.location
+    return [_make(prompt, settings, (x + spacing * (i + 1), y, z), collection, progress) for i, prompt in enumerate(prompts)]
+
+
+def blend(head, other, share=0.5, *, location=None, collection=None, progress=None):
+    """Make a head between two: shape, expression and what guides the texture; the hair is that of the nearer one.
+
+    share: of the other head, 0 to 1. location: (x, y, z) in metres, the 3D cursor if None. -> bpy object
+    """
+    prompt, settings = shaping.blended(_recipe(head), _recipe(other), share), recipes.choices(_recipe(head))[1]
+    return _make(prompt, settings, location, collection, progress)
+
+
+def make_again(head, *, location=None, collection=None, progress=None):
+    """Make a head again from the recipe that it carries: on the same computer the same geometry and texture -> bpy object"""
+    return _make(*recipes.choices(_recipe(head)), location, collection, progress)
+
+
+def to_preset(head, name=""):
+    """The recipe of a head as the text of a preset, JSON; name: the object's if empty."""
+    return recipes.to_preset(_recipe(head), name or head.name)
+
+
+def from_preset(text, *, location=None, collection=None, progress=None):
+    """Make the head of a preset -> bpy object. Raises ClipHeadError that names the line of a damaged one."""
+    return _make(*recipes.choices(recipes.from_preset(text, "The preset")), location, collection, progress)
 
 
 def unwrap_as_head(obj=None, *, upright=False):
@@ -84,3 +129,22 @@ def unwrap_as_head(obj=None, *, upright=False):
     Raises ClipHeadError for a mesh that cannot be flattened, such as one of several pieces; it is then as it was.
     """
     return foreign.unwrap_as_head(bpy.context.object if obj is None else obj, upright)
+
+
+def _recipe(head):
+    recipe = read_recipe(head)
+    if recipe is None:
+        raise ClipHeadError(f"'{getattr(head, 'name', head)}' is not a head that CLIP-Head has made.", "NOT_A_HEAD")
+    return recipe
+
+
+def _make(prompt, settings, location, collection, progress):
+    folder = session.run(prompt, settings, progress)
+    scene = bpy.context.scene
+    head = add_head(
+        load_head(folder),
+        bpy.context.collection if collection is None else collection,
+        scene.cursor.location if location is None else location,
+    )
+    session.discard(folder)
+    return head

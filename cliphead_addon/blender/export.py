@@ -13,6 +13,7 @@ from ..engine.errors import ClipHeadError
 from . import preview, session
 from .expressions import ChildPanel, find_head, find_rig, refuse
 from .head_object import read_recipe
+from .language import t
 from .material import colour_image
 
 FORMATS = [  # identifier, label, description, ending
@@ -45,9 +46,9 @@ class FamilyOperator:
     @classmethod
     def poll(cls, context):
         if find_head(context.object) is None:
-            cls.poll_message_set("Select a head made by CLIP-Head")
+            cls.poll_message_set(t("Select a head made by CLIP-Head"))
         elif context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
+            cls.poll_message_set(t("Go to Object Mode first"))
         else:
             return True
         return False

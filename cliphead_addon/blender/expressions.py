@@ -10,12 +10,13 @@ from mathutils import Euler
 
 from ..engine.errors import ClipHeadError
 from ..engine.expression_sets import ARKIT, NAMED, NEUTRAL, SETS
-from ..engine.jobfiles import load_expressions, save_points
+from ..engine.jobfiles import load_expressions, save_arrays
 from ..engine.livelink import RATE, read_tracking
 from . import icons, preferences, session
 from .compat import undo_step
 from .head_object import read_recipe
 from .keyframes import write_curves
+from .language import t
 from .mesh import canonical_points
 from .panels import SideBarPanel
 from .shape_keys import add_shape_keys
@@ -59,15 +60,15 @@ class HeadOperator:
     def poll(cls, context):
         head = find_head(context.object)
         if head is None:
-            cls.poll_message_set("Select a head made by CLIP-Head")
+            cls.poll_message_set(t("Select a head made by CLIP-Head"))
         elif context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
+            cls.poll_message_set(t("Go to Object Mode first"))
         elif not (head.is_editable and head.data.is_editable):
-            cls.poll_message_set("The head is linked from another file: make it local first")
+            cls.poll_message_set(t("The head is linked from another file: make it local first"))
         elif canonical_points(head.data) is None:
-            cls.poll_message_set("The head was made by an older version: make it again from its recipe")
+            cls.poll_message_set(t("The head was made by an older version: make it again from its recipe"))
         elif session.state.job is not None:
-            cls.poll_message_set("The engine is busy: wait for it or cancel it")
+            cls.poll_message_set(t("The engine is busy: wait for it or cancel it"))
         else:
             return True
         return False
@@ -88,7 +89,7 @@ class HeadOperator:
             if not head.get(IS_NEUTRAL):
                 names += missing_keys(head, [NEUTRAL])
             folder = session.new_folder()
-            save_points(folder, canonical=canonical_points(head.data))
+            save_arrays({"canonical": canonical_points(head.data)}, folder)
             return self.ask(context, "express", head, folder, operator, choices, names=list(names), words=list(words))
         except (ClipHeadError, RuntimeError) as error:  # RuntimeError: the operator's own report
             return refuse(self, str(error).removeprefix("Error: ").strip())
@@ -261,7 +262,7 @@ class ApplyOperator:
     @classmethod
     def poll(cls, context):
         if context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
+            cls.poll_message_set(t("Go to Object Mode first"))
             return False
         return True
 
@@ -416,7 +417,9 @@ class CLIPHEAD_PG_motion(bpy.types.PropertyGroup):
         subtype="FACTOR",
     )
     words: bpy.props.StringProperty(name="Expression", description='An expression in words, such as "a broad smile"')
-    lines: bpy.props.CollectionProperty(type=CLIPHEAD_PG_line)
+    lines: bpy.props.CollectionProperty(
+        type=CLIPHEAD_PG_line, name="Lines", description="The animation: expressions in words, each with its frame"
+    )
     active: bpy.props.IntProperty(name="Line", description="The line that is selected")
 
 
@@ -449,7 +452,7 @@ class CLIPHEAD_OT_remove_line(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if not lines_of(context):
-            cls.poll_message_set("The list is empty")
+            cls.poll_message_set(t("The list is empty"))
             return False
         return True
 

@@ -7,6 +7,13 @@ from ..engine.geometry.frames import nphm_to_blender
 from .material import hair_material
 from .mesh import smooth_mesh
 
+HAIR = "cliphead_hair"  # custom property of hair objects
+
+
+def hair_of(head):
+    """The hair object of a head's object, or None."""
+    return next((child for child in head.children if child.get(HAIR) and child.type == "MESH"), None)
+
 
 def add_hair(hair, colour, origin, head, collection):
     """Add a `HairMesh` to a collection as a child of the head's object. -> bpy object
@@ -18,5 +25,6 @@ def add_hair(hair, colour, origin, head, collection):
     mesh.materials.append(hair_material(name, np.asarray(colour) / 255))
     strands = bpy.data.objects.new(name, mesh)
     strands.parent = head
+    strands[HAIR] = True
     collection.objects.link(strands)
     return strands

@@ -1,4 +1,4 @@
-"""The small pictures on the expression buttons, drawn once by `tools.expression_icons`."""
+"""Picture files as icons: those on the expression buttons, drawn once by `tools.expression_icons`, and the history's."""
 
 from pathlib import Path
 
@@ -10,15 +10,20 @@ _previews = None
 
 def icon(name):
     """An expression's icon as the number that layouts take; 0 where there is no picture."""
+    return icon_of(FOLDER / f"{name.replace(' ', '_')}.png")
+
+
+def icon_of(path):
+    """A picture file's icon as the number that layouts take; 0 where there is no file."""
     global _previews
     if _previews is None:
         _previews = bpy.utils.previews.new()
-    if name not in _previews:
-        path = FOLDER / f"{name.replace(' ', '_')}.png"
+    key = str(path)
+    if key not in _previews:
         if not path.is_file():
             return 0
-        _previews.load(name, str(path), "IMAGE")
-    return _previews[name].icon_id
+        _previews.load(key, key, "IMAGE")
+    return _previews[key].icon_id
 
 
 def close():

@@ -61,8 +61,12 @@ class Job:
         return None if self.left is None else max(self.left - (time.monotonic() - self.told), 0.0)
 
     @property
+    def kind(self):
+        return self.request["type"]
+
+    @property
     def makes_head(self):
-        return self.request["type"] == "generate"
+        return self.kind == "generate"
 
     @property
     def unfinished(self):
@@ -104,7 +108,9 @@ class Client:
     def submit_about(self, kind, recipe, pack, folder, **fields):
         """A job about a head made before, whose arrays are in the folder -> Job.
 
-        kind and fields: "express" with names and words, "rig"; recipe: the head's, for its "prompt" and "settings".
+        kind and fields: "express" with names and words; "rig"; "reshape" with before, the sliders that the arrays were
+        made with, for a quick preview of where these go, or None for the head's surface as it would be generated. recipe: the
+        head's, for its "prompt" and "settings".
         """
         about = {name: recipe[name] for name in ("prompt", "settings")}
         return self._begin(kind, pack, folder, **about, **fields)

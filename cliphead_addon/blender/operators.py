@@ -6,9 +6,10 @@ import bpy
 
 from ..engine.errors import ClipHeadError, PromptError
 from ..engine.jobfiles import load_head
-from . import session
+from . import recent, session
 from .foreign import unwrap_as_head
 from .head_object import add_head
+from .language import t
 from .properties import CHOICES, HeadChoices, request
 
 
@@ -30,7 +31,7 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
 
     def invoke(self, context, _event):
         self.interactive = not bpy.app.background
-        if self.random and not self.properties.is_property_set("seed"):
+        if (self.random or not context.scene.cliphead.seed_locked) and not self.properties.is_property_set("seed"):
             # In the scene, where it is seen and leads to the same head again.
             context.scene.cliphead.seed = random.randrange(1, 2**31)
         if not self.ask:
@@ -42,7 +43,7 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
     def draw(self, _context):
         column = self.layout.column()
         column.use_property_split = True
-        for name in ("prompt", "expression", "seed", "variation"):
+        for name in ("prompt", "expression", "expression_strength", "seed", "variation"):
             column.prop(self, name)
 
     def execute(self, context):
@@ -51,6 +52,7 @@ class CLIPHEAD_OT_generate(HeadChoices, bpy.types.Operator):
             if not choices["prompt"].strip() and not choices["random"]:
                 raise PromptError('Write a description first, such as "a young woman with freckles, smiling"')
             prompt, settings = request(choices)
+            recent.remember(prompt.text)
             place = session.Place(context.scene.name, tuple(context.scene.cursor.location))
             if self.interactive:
                 session.start(prompt, settings, place)
@@ -91,7 +93,7 @@ class CLIPHEAD_OT_cancel(bpy.types.Operator):
     @classmethod
     def poll(cls, _context):
         if not session.running():
-            cls.poll_message_set("No head is being made")
+            cls.poll_message_set(t("No head is being made"))
             return False
         return True
 
@@ -117,7 +119,7 @@ class CLIPHEAD_OT_apply_result(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         if context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode first")
+            cls.poll_message_set(t("Go to Object Mode first"))
             return False
         return True
 
@@ -155,13 +157,13 @@ class CLIPHEAD_OT_unwrap_as_head(bpy.types.Operator):
     def poll(cls, context):
         obj = context.object
         if obj is None or obj.type != "MESH" or context.mode != "OBJECT":
-            cls.poll_message_set("Select a mesh in Object Mode")
+            cls.poll_message_set(t("Select a mesh in Object Mode"))
             return False
         if not (obj.is_editable and obj.data.is_editable):
-            cls.poll_message_set("The mesh is linked from another file: make it local first")
+            cls.poll_message_set(t("The mesh is linked from another file: make it local first"))
             return False
         if session.state.job is not None:
-            cls.poll_message_set("A head is being made: wait for it or cancel it")
+            cls.poll_message_set(t("A head is being made: wait for it or cancel it"))
             return False
         return True
 

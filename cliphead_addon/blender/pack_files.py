@@ -10,6 +10,7 @@ from ..engine.downloads import download
 from ..engine.errors import Cancelled, ClipHeadError
 from ..engine.pack_archive import install_pack
 from . import preferences, session
+from .language import t
 
 TICK = 0.2  # seconds
 
@@ -53,10 +54,10 @@ class CLIPHEAD_OT_download_pack(bpy.types.Operator):
     @classmethod
     def poll(cls, _context):
         if not bpy.app.online_access:
-            cls.poll_message_set("Tick Preferences > System > Allow Online Access first")
+            cls.poll_message_set(t("Tick Preferences > System > Allow Online Access first"))
             return False
         if _fetch is not None:
-            cls.poll_message_set("A pack is being downloaded")
+            cls.poll_message_set(t("A pack is being downloaded"))
             return False
         return True
 

@@ -26,13 +26,21 @@ class CLIPHEAD_PT_main(SideBarPanel, bpy.types.Panel):
     def draw(self, context):
         settings = context.scene.cliphead
         column = self.layout.column()
-        column.prop(settings, "prompt", text="", placeholder="Describe a head")
+        row = column.row(align=True)
+        row.prop(settings, "prompt", text="", placeholder="Describe a head")
+        row.menu("CLIPHEAD_MT_recent", text="", icon="DOWNARROW_HLT")
         column.separator()
         fields = column.column()
         fields.use_property_split = True
         fields.use_property_decorate = False
         fields.prop(settings, "expression", placeholder="From description")
-        fields.prop(settings, "seed")
+        strength = fields.row()
+        strength.active = bool(settings.expression)
+        strength.prop(settings, "expression_strength")
+        seed = fields.row(align=True)
+        seed.prop(settings, "seed")
+        seed.operator("cliphead.random_seed", text="", icon="FILE_REFRESH")
+        seed.prop(settings, "seed_locked", text="", icon="LOCKED" if settings.seed_locked else "UNLOCKED")
         fields.prop(settings, "variation")
         column.separator()
         button = column.row()
@@ -49,7 +57,7 @@ class CLIPHEAD_PT_main(SideBarPanel, bpy.types.Panel):
 
 
 class CLIPHEAD_PT_quality(SideBarPanel, bpy.types.Panel):
-    bl_label = "Quality"
+    bl_label = "Mesh and Texture"
     bl_parent_id = "CLIPHEAD_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -64,6 +72,7 @@ class CLIPHEAD_PT_quality(SideBarPanel, bpy.types.Panel):
         row.active = context.scene.cliphead.topology == "quads"
         row.prop(context.scene.cliphead, "density")
         column.prop(context.scene.cliphead, "hair")
+        column.prop(context.scene.cliphead, "device")
 
 
 class CLIPHEAD_PT_head(SideBarPanel, bpy.types.Panel):

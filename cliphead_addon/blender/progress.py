@@ -10,6 +10,8 @@ WORDS = 28  # letters of a queued head's description
 def draw_jobs(layout):
     """A line for every head that is not finished, with a button to stop it; the first one with its progress and preview."""
     for job in session.state.jobs:
+        if job.request.get("before") is not None:  # a slider's preview, over in a moment
+            continue
         row = layout.row(align=True)
         if job.state == "running":
             row.scale_y = 1.4

@@ -30,6 +30,13 @@ HAIR_ITEMS = [
     ("none", "None", "The skin alone"),
 ]
 
+DEVICE_ITEMS = [
+    ("auto", "Automatic", "The fastest device there is"),
+    ("cpu", "Processor", "The computer's processor: slower, works everywhere"),
+    ("cuda", "CUDA", "An NVIDIA graphics card"),
+    ("mps", "Metal", "The graphics unit of an Apple computer"),
+]
+
 
 def expression_names(_owner, _context, typed):
     """The expressions the chosen pack knows by name, for the field's drop-down list."""
@@ -62,6 +69,14 @@ class HeadChoices:
         description="An expression in words or by name; empty takes it from the description",
         search=expression_names,
         search_options={"SUGGESTION"},
+    )
+    expression_strength: bpy.props.FloatProperty(
+        name="Intensity",
+        description="How strong the expression is: 0 neutral, 1 as the words say",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
     )
     seed: bpy.props.IntProperty(
         name="Seed", description="Another number gives another head for the same words", default=0, min=0, max=2**31 - 1
@@ -101,6 +116,9 @@ class HeadChoices:
     hair: bpy.props.EnumProperty(
         name="Hair", description="What becomes of the hair, if the pack has any", items=HAIR_ITEMS, default=DEFAULTS.hair
     )
+    device: bpy.props.EnumProperty(
+        name="Device", description="What computes the head", items=DEVICE_ITEMS, default=DEFAULTS.device
+    )
 
 
 CHOICES = tuple(HeadChoices.__annotations__)
@@ -108,6 +126,12 @@ CHOICES = tuple(HeadChoices.__annotations__)
 
 class CLIPHEAD_PG_settings(HeadChoices, bpy.types.PropertyGroup):
     """The panel's settings, one set per scene."""
+
+    seed_locked: bpy.props.BoolProperty(
+        name="Lock Seed",
+        description="Keep the seed, so that the same words lead to the same head; open, every Generate draws another",
+        default=True,
+    )
 
 
 def request(choices):
@@ -118,6 +142,7 @@ def request(choices):
         seed=choices["seed"],
         random=choices["random"],
         variation=round(choices["variation"], 4),  # Blender keeps 0.7 as 0.699999988
+        expression_strength=round(choices["expression_strength"], 4),
     )
     settings = Settings(
         resolution=choices["resolution"],
@@ -125,5 +150,6 @@ def request(choices):
         topology=choices["topology"],
         density=choices["density"],
         hair=choices["hair"],
+        device=choices["device"],
     )
     return prompt, settings

@@ -8,10 +8,11 @@ from ..engine.errors import ClipHeadError
 from ..engine.geometry.eyes import CLEARANCE, FRONT, REACH, Eye, eyeball
 from ..engine.geometry.rig import BONES, Neck, skin_weights
 from ..engine.iris import iris_colour, paint_eye
-from ..engine.jobfiles import load_rig, save_points
+from ..engine.jobfiles import load_rig, save_arrays
 from . import session
 from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, find_rig, refuse
 from .head_object import read_recipe
+from .language import t
 from .material import colour_image, eye_material
 from .mesh import UV_MAP, canonical_points
 from .sockets import EYES, close_sockets, cut_sockets, vertices
@@ -40,7 +41,7 @@ class CLIPHEAD_OT_add_rig(HeadOperator, bpy.types.Operator):
         if not super().poll(context):
             return False
         if find_rig(find_head(context.object)) is not None:
-            cls.poll_message_set("The head has a rig already: remove it first")
+            cls.poll_message_set(t("The head has a rig already: remove it first"))
             return False
         return True
 
@@ -58,7 +59,8 @@ class CLIPHEAD_OT_add_rig(HeadOperator, bpy.types.Operator):
         uv = np.zeros((len(mesh.vertices), 2), np.float32)
         uv[faces] = corners
         faces = faces.reshape(len(mesh.polygons), -1)
-        save_points(folder, canonical=canonical_points(mesh), rest=vertices(mesh), uv=uv, faces=faces)
+        arrays = {"canonical": canonical_points(mesh), "rest": vertices(mesh), "uv": uv, "faces": faces}
+        save_arrays(arrays, folder)
         try:
             return self.ask(context, "rig", head, folder, "apply_rig", {"head": head.name, "eyes": self.eyes})
         except (ClipHeadError, RuntimeError) as error:  # RuntimeError: the operator's own report
@@ -108,7 +110,7 @@ class CLIPHEAD_OT_remove_rig(HeadOperator, bpy.types.Operator):
         if not super().poll(context):
             return False
         if find_rig(find_head(context.object)) is None:
-            cls.poll_message_set("The head has no rig")
+            cls.poll_message_set(t("The head has no rig"))
             return False
         return True
 

@@ -63,7 +63,7 @@ def start(prompt, settings, place):
     follow(_client().submit(prompt, settings, preferences.pack_folder(), new_folder()), place)
 
 
-def about_head(kind, recipe, folder, place=None, **fields):
+def about_head(kind, recipe, folder, place=None, progress=None, **fields):
     """A job about a head made before (`Client.submit_about`), whose arrays are in a folder from `new_folder` -> Job.
 
     With a place it is followed by the timer, without one this waits for it. Raises ClipHeadError.
@@ -71,7 +71,7 @@ def about_head(kind, recipe, folder, place=None, **fields):
     client = _client()
     job = client.submit_about(kind, recipe, preferences.pack_folder(), folder, **fields)
     if place is None:
-        client.wait(job=job)
+        client.wait(progress, job)
     else:
         follow(job, place)
     return job
@@ -167,7 +167,8 @@ def _finish(job, place):
         discard(job.folder)
         if job.state == "failed":
             raise job.error
-        tell("Cancelled")
+        if job.kind != "reshape":  # sliders give up one for the next
+            tell("Cancelled")
         return
     folder, problems = job.folder, ()
     try:

@@ -7,6 +7,7 @@ SECONDS = {  # stage -> seconds on two cores at the default settings, in the ord
     "Choosing the head": 0.1,
     "Shaping the surface": 4.0,
     "Unwrapping": 2.0,
+    "Moving the sliders": 6.0,
     "Laying the quads": 0.4,
     "Painting the texture": 2.0,
     "Writing the files": 0.5,
@@ -26,6 +27,7 @@ class Estimate:
         share = {
             "Shaping the surface": grid,
             "Unwrapping": 0.2 + 0.8 * grid,
+            "Moving the sliders": grid,
             "Painting the texture": 0.6 * settings.steps / 12 + 0.4 * image,
             "Writing the files": 0.5 + 0.5 * image,
         }

@@ -24,7 +24,8 @@ UNWRAP_ARRAYS = {"seam": "i", "boundary": "i", "uv": "f"}
 HAIR_ARRAYS = {"hair_vertices": "f", "hair_faces": "i"}  # only for heads whose hair is a mesh of its own
 KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
 FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
-POINT_ARRAYS = ("canonical", "rest", "uv", "faces")  # of a head made before
+MADE_ARRAYS = ("canonical", "rest", "uv", "faces")  # of a head made before, for its rig
+SHAPED_ARRAYS = ("vertices", "canonical", "faces", "uv", "seam", "boundary", "displacements", *HAIR_ARRAYS)
 RIG_ARRAYS = ("weights", "depths", "blinks")
 IMAGES = ("albedo", "normal_uv")
 SURFACE_IMAGES = ("roughness", "relief")  # not every pack makes them
@@ -53,6 +54,7 @@ ABOUT = {  # keys of head.json -> kinds
     "timings": dict,
 }
 ABOUT_EXPRESSIONS = {"names": list, "weights": list, "warnings": list}
+ABOUT_SHAPE = {"arrays": list, "attributes": dict, "displacements": list}
 ABOUT_RIG = {"joints": dict, "neck": dict, "eyes": list, "iris_uv": list, "warnings": list}
 
 
@@ -88,15 +90,7 @@ def save_head(head, folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     mesh = head.unwrapped.mesh
-    for name in MESH_ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(mesh, name))
-    for name in UNWRAP_ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(head.unwrapped, name))
-    moves = [np.asarray(move, np.float32) for move in mesh.displacements.values()]
-    np.save(folder / "displacements.npy", np.stack(moves) if moves else np.zeros((0, len(mesh.vertices), 3), np.float32))
-    if mesh.hair is not None:
-        np.save(folder / "hair_vertices.npy", mesh.hair.vertices)
-        np.save(folder / "hair_faces.npy", mesh.hair.faces)
+    save_arrays(unwrapped_arrays(head.unwrapped), folder)
     images = [name for name in IMAGES + SURFACE_IMAGES if getattr(head.textures, name) is not None]
     for name in images:
         # level 1: five times faster than the default, a few per cent larger
@@ -115,6 +109,23 @@ def save_head(head, folder):
         "timings": head.timings,
     }
     (folder / "head.json").write_text(json.dumps(about, indent=1, default=_plain), encoding="utf-8")
+
+
+def unwrapped_arrays(unwrapped):
+    """The arrays of an UnwrappedHead by name; displacements as one (M,V,3)."""
+    mesh = unwrapped.mesh
+    moves = [np.asarray(move, np.float32) for move in mesh.displacements.values()]
+    arrays = {name: getattr(mesh, name) for name in MESH_ARRAYS} | {name: getattr(unwrapped, name) for name in UNWRAP_ARRAYS}
+    arrays["displacements"] = np.stack(moves) if moves else np.zeros((0, len(mesh.vertices), 3), np.float32)
+    if mesh.hair is not None:
+        arrays |= {"hair_vertices": mesh.hair.vertices, "hair_faces": mesh.hair.faces}
+    return arrays
+
+
+def save_arrays(arrays, folder):
+    """Write arrays by name; other arrays in the folder stay."""
+    for name, array in arrays.items():
+        np.save(Path(folder) / f"{name}.npy", array)
 
 
 def load_head(folder):
@@ -153,7 +164,7 @@ def save_mesh(vertices, faces, diagonals, folder):
 
 def load_mesh(folder):
     """Inverse of `save_mesh` -> name -> array. Raises JobFilesError where files are missing."""
-    return _arrays(folder, FOREIGN_ARRAYS)
+    return load_arrays(folder, FOREIGN_ARRAYS)
 
 
 def save_unwrapped(unwrapped, folder):
@@ -165,7 +176,7 @@ def save_unwrapped(unwrapped, folder):
 
 def load_unwrapped(folder):
     """What `save_unwrapped` wrote: uv (F,3,2), seam (S,2), report. Raises JobFilesError where it does not fit the mesh."""
-    arrays = _arrays(folder, (*FOREIGN_ARRAYS, "uv", "seam"))
+    arrays = load_arrays(folder, (*FOREIGN_ARRAYS, "uv", "seam"))
     uv, seam = arrays["uv"], arrays["seam"]
     inside = seam.size == 0 or 0 <= seam.min() <= seam.max() < len(arrays["vertices"])
     if uv.shape != (*arrays["faces"].shape, 2) or not np.isfinite(uv).all() or seam.shape[1:] != (2,) or not inside:
@@ -173,21 +184,9 @@ def load_unwrapped(folder):
     return uv, seam, json.loads((Path(folder) / "unwrap.json").read_text(encoding="utf-8"))
 
 
-def save_points(folder, **arrays):
-    """Write a head's own points for jobs about it: canonical (V,3) NPHM units; for a rig also rest, uv and faces."""
-    for name, array in arrays.items():
-        np.save(Path(folder) / f"{name}.npy", array)
-
-
-def load_points(folder):
-    """Inverse of `save_points` -> name -> array."""
-    names = [name for name in POINT_ARRAYS if (Path(folder) / f"{name}.npy").is_file()]
-    return _arrays(folder, names)
-
-
 def save_expressions(found, folder):
     """Write what `motion.express` found; expressions.json comes last."""
-    np.save(Path(folder) / "displacements.npy", np.asarray(found["displacements"], np.float32))
+    save_arrays({"displacements": np.asarray(found["displacements"], np.float32)}, folder)
     about = {name: found[name] for name in ("names", "weights", "warnings")}
     (Path(folder) / "expressions.json").write_text(json.dumps(about), encoding="utf-8")
 
@@ -196,10 +195,11 @@ def load_expressions(folder):
     """What `save_expressions` wrote: displacements (V,3) by name, weights for each sentence, warnings. Raises JobFilesError."""
     try:
         about = _read_table(Path(folder) / "expressions.json", ABOUT_EXPRESSIONS)
+        _check_names(about["names"])
     except (OSError, ValueError) as error:
         raise JobFilesError(f"The expressions in {folder} cannot be read: {error}. Try again.") from error
-    moves = _arrays(folder, ("displacements",))["displacements"]
-    points = load_points(folder)["canonical"]
+    moves = load_arrays(folder, ("displacements",))["displacements"]
+    points = load_arrays(folder, ("canonical",))["canonical"]
     if moves.shape != (len(about["names"]), *points.shape) or not np.isfinite(moves).all():
         raise JobFilesError(f"The expressions in {folder} do not fit the head: {moves.shape}. Try again.")
     return dict(zip(about["names"], moves, strict=True)), about["weights"], about["warnings"]
@@ -207,8 +207,7 @@ def load_expressions(folder):
 
 def save_rig(found, folder):
     """Write what `rigging.rig` found; rig.json comes last."""
-    for name in RIG_ARRAYS:
-        np.save(Path(folder) / f"{name}.npy", found[name])
+    save_arrays({name: found[name] for name in RIG_ARRAYS}, folder)
     (Path(folder) / "rig.json").write_text(json.dumps(found["about"], default=_plain), encoding="utf-8")
 
 
@@ -218,12 +217,56 @@ def load_rig(folder):
         about = _read_table(Path(folder) / "rig.json", ABOUT_RIG)
     except (OSError, ValueError) as error:
         raise JobFilesError(f"The rig in {folder} cannot be read: {error}. Try again.") from error
-    found = _arrays(folder, RIG_ARRAYS)
-    V, E = len(load_points(folder)["canonical"]), len(about["eyes"])
+    found = load_arrays(folder, RIG_ARRAYS)
+    V, E = len(load_arrays(folder, ("canonical",))["canonical"]), len(about["eyes"])
     for name, shape in zip(RIG_ARRAYS, ((V, 3), (E, V), (E, V, 3)), strict=True):
         if found[name].shape != shape or not np.isfinite(found[name]).all():
             raise JobFilesError(f"The rig in {folder} does not fit the head: {name} is {found[name].shape}. Try again.")
     return *found.values(), about
+
+
+def save_shaped(arrays, attributes, names, folder):
+    """Write a head whose sliders were moved: arrays by name (see `reshape`), attributes by name, names of displacements.
+
+    shaped.json comes last.
+    """
+    arrays = {name: array for name, array in arrays.items() if name in SHAPED_ARRAYS}
+    save_arrays(arrays, folder)
+    about = {"arrays": sorted(arrays), "attributes": attributes, "displacements": list(names)}
+    (Path(folder) / "shaped.json").write_text(json.dumps(about, default=_plain), encoding="utf-8")
+
+
+def load_shaped(folder):
+    """What `save_shaped` wrote: arrays by name, displacements as name -> (V,3); attributes by name.
+
+    Raises JobFilesError where files are missing or do not fit each other.
+    """
+
+    def refuse(what):
+        raise JobFilesError(f"The shape in {folder} is damaged: {what}. Move a slider again.")
+
+    try:
+        about = _read_table(Path(folder) / "shaped.json", ABOUT_SHAPE)
+        _check_names(about["displacements"])
+    except (OSError, ValueError) as error:
+        refuse(error)
+    kept, needed = about["arrays"], ("vertices", "canonical")
+    if not all(name in SHAPED_ARRAYS for name in kept) or not all(name in kept for name in needed):
+        refuse(f"it has {about['arrays']}")
+    arrays = load_arrays(folder, about["arrays"])
+    _check_arrays(arrays, len(about["displacements"]), refuse)
+    if "displacements" in arrays:
+        arrays["displacements"] = dict(zip(about["displacements"], arrays["displacements"], strict=True))
+    return arrays, about["attributes"]
+
+
+def load_arrays(folder, names, perhaps=()):
+    """Arrays of a folder by name, those of `perhaps` only if they are there. Raises JobFilesError where a file is missing."""
+    names = [*names, *(name for name in perhaps if (Path(folder) / f"{name}.npy").is_file())]
+    try:
+        return {name: load_array(Path(folder) / f"{name}.npy") for name in names}
+    except (OSError, ValueError) as error:
+        raise JobFilesError(f"The mesh in {folder} cannot be read: {error}. Try again.") from error
 
 
 def load_array(path):
@@ -247,9 +290,8 @@ def _read_about(path):
     about = _read_table(path, ABOUT)
     if about["images"] != [name for name in IMAGES + SURFACE_IMAGES if name in about["images"] or name in IMAGES]:
         raise ValueError(f"{path.name} names the images {about['images']}")
-    names, colour = about["displacements"], about["hair_colour"] or ()
-    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise ValueError(f"{path.name} has no names for its displacements")
+    _check_names(about["displacements"])
+    colour = about["hair_colour"] or ()
     if len(colour) not in (0, 3) or not all(isinstance(value, int | float) and 0 <= value <= 255 for value in colour):
         raise ValueError(f"{path.name} has no colour for its hair")
     return about
@@ -270,6 +312,11 @@ def _read_table(path, keys):
     return about
 
 
+def _check_names(names):
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise ValueError("displacements have no names of their own")
+
+
 def _picture_size(path):
     """Width and height in px that a PNG file claims."""
     with path.open("rb") as file:
@@ -277,13 +324,6 @@ def _picture_size(path):
     if start[:8] != b"\x89PNG\r\n\x1a\n" or start[12:16] != b"IHDR" or len(start) < 24:
         raise ValueError(f"{path.name} is no PNG image")
     return struct.unpack(">2L", start[16:])
-
-
-def _arrays(folder, names):
-    try:
-        return {name: load_array(Path(folder) / f"{name}.npy") for name in names}
-    except (OSError, ValueError) as error:
-        raise JobFilesError(f"The mesh in {folder} cannot be read: {error}. Try again.") from error
 
 
 def _check(folder, about, arrays, pictures):
@@ -294,36 +334,43 @@ def _check(folder, about, arrays, pictures):
 
     if about["format"] != FORMAT:
         refuse(f"format {about['format']} instead of {FORMAT}")
-    V, F = len(arrays["vertices"]), len(arrays["faces"])
-    corners = 4 if arrays["faces"].shape[-1:] == (4,) else 3
-    shapes = {
-        "vertices": (V, 3),
-        "faces": (F, corners),
-        "canonical": (V, 3),
-        "normals": (V, 3),
-        "anchors": (len(arrays["anchors"]), 3),
-        "seam": (len(arrays["seam"]), 2),
-        "boundary": (len(arrays["boundary"]),),
-        "uv": (F, corners, 2),
-        "displacements": (len(about["displacements"]), V, 3),
-    }
-    counts = dict.fromkeys(shapes, V)
-    if "hair_faces" in arrays:
-        counts["hair_faces"] = len(arrays["hair_vertices"])
-        shapes |= {"hair_vertices": (counts["hair_faces"], 3), "hair_faces": (len(arrays["hair_faces"]), 3)}
-    for name, shape in shapes.items():
-        kind = KINDS[name]
-        if arrays[name].shape != shape or arrays[name].dtype.kind != kind:
-            refuse(f"{name} is {arrays[name].dtype} {arrays[name].shape} instead of {shape}")
-        if kind == "f" and not np.isfinite(arrays[name]).all():
-            refuse(f"{name} has values that are not numbers")
-        if kind == "i" and arrays[name].size and not 0 <= arrays[name].min() <= arrays[name].max() < counts[name]:
-            refuse(f"{name} points outside the {counts[name]} vertices")
-    if not F or not len(arrays["boundary"]):
+    _check_arrays(arrays, len(about["displacements"]), refuse)
+    if not len(arrays["faces"]) or not len(arrays["boundary"]):
         refuse("it has no faces or no neck boundary")
     for name, (width, height) in pictures.items():
         if not 0 < width == height <= LARGEST_PICTURE:
             refuse(f"{name}.png has {width} x {height} px")
+
+
+def _check_arrays(arrays, moves, refuse):
+    """Shapes, kinds and index ranges of a head's arrays, of which some may be missing.
+
+    moves: number of displacements; refuse: called with what is wrong.
+    """
+    length = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    V, H = length["vertices"], length.get("hair_vertices", 0)
+    corners = 4 if "faces" in arrays and arrays["faces"].shape[-1:] == (4,) else 3
+    shapes = {
+        "vertices": (V, 3),
+        "faces": (length.get("faces"), corners),
+        "canonical": (V, 3),
+        "normals": (V, 3),
+        "anchors": (length.get("anchors"), 3),
+        "seam": (length.get("seam"), 2),
+        "boundary": (length.get("boundary"),),
+        "uv": (length.get("faces"), corners, 2),
+        "displacements": (moves, V, 3),
+        "hair_vertices": (H, 3),
+        "hair_faces": (length.get("hair_faces"), 3),
+    }
+    for name, array in arrays.items():
+        kind, count = KINDS[name], H if name == "hair_faces" else V
+        if array.shape != shapes[name] or array.dtype.kind != kind:
+            refuse(f"{name} is {array.dtype} {array.shape} instead of {shapes[name]}")
+        if kind == "f" and not np.isfinite(array).all():
+            refuse(f"{name} has values that are not numbers")
+        if kind == "i" and array.size and not 0 <= array.min() <= array.max() < count:
+            refuse(f"{name} points outside the {count} vertices")
 
 
 def _plain(value):

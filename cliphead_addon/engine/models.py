@@ -12,6 +12,7 @@ from .nets.text import TextModel
 from .nets.texture import TextureModel
 from .nets.upscale import Upscaler
 from .packs import Pack, open_pack
+from .sliders import Sliders
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -28,6 +29,7 @@ class Models:
     quads: dict | None  # arrays of `geometry.quads.QuadGrid` and the outlines of `geometry.raster.part_map`
     texture: TextureModel
     texture_text: TextModel | None = None  # what the texture part reads words with, where `text` is another CLIP; None: `text`
+    sliders: Sliders | None = None  # None: the pack's heads have no sliders
 
 
 def load_models(pack="starter", device="auto"):
@@ -43,6 +45,7 @@ def load_models(pack="starter", device="auto"):
         quads=pack.tensors(pack.part("quads")["file"]) if "quads" in pack.parts else None,
         texture=TextureModel.load(pack.part("texture")["folder"], upscaler, device),
         texture_text=TextModel.load(pack.part("texture_text")) if "texture_text" in pack.parts else None,
+        sliders=Sliders.load(pack),
     )
 
 

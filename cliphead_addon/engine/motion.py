@@ -25,7 +25,7 @@ def express(prompt, settings, models, canonical, names=(), words=()):
     warnings. Raises ClipHeadError for unknown names.
     """
     warnings = []
-    code = recipe_code(prompt, models)
+    code = pipeline.recipe_code(prompt, models)
     names = expand(names)
     back = -own_expression(models.head, code, canonical, settings.hair) if NEUTRAL in names else None
     if back is not None and MM_PER_UNIT * np.abs(back).max() < STILL:
@@ -35,12 +35,6 @@ def express(prompt, settings, models, canonical, names=(), words=()):
     displacements = np.stack([moves[name] for name in names]) if names else np.zeros((0, len(canonical), 3), np.float32)
     weights = [fit_words(text, prompt, models, code, canonical, warnings) for text in words]
     return {"names": names, "displacements": displacements, "weights": weights, "warnings": warnings}
-
-
-def recipe_code(prompt, models):
-    """The HeadCode that a recipe's prompt led to; what it warned of then is not said again."""
-    words = models.text.encode(prompt.text, required=not prompt.random)
-    return pipeline.head_code(prompt, words.embedding, models, [])
 
 
 def own_expression(head, code, canonical, hair="object"):

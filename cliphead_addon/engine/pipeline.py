@@ -2,16 +2,18 @@
 
 import time
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+
+import numpy as np
 
 from . import VERSION
-from .errors import PackError
+from .errors import ClipHeadError, PackError
 from .geometry import raster
 from .geometry.quads import QuadGrid, lay
 from .geometry.unwrap import unwrap
 from .hair_colour import dye, hair_colour
 from .nets.texture import seam_pairs
-from .stages import Head, TextureSet
+from .stages import Head, HeadCode, Prompt, TextureSet
 
 HINT_SIZE = 512  # px of the UV normal map that guides the texture
 
@@ -33,7 +35,7 @@ def generate(prompt, models, settings, progress=None, preview=None):
         timings[name] = time.perf_counter() - started
 
     with stage("Reading the words"):
-        words = colours = models.text.encode(prompt.text, required=not prompt.random)
+        words = colours = encoded(prompt, models)
         warnings = [*words.warnings]
         painter = models.texture_text or models.text
         if painter is not models.text:
@@ -41,24 +43,29 @@ def generate(prompt, models, settings, progress=None, preview=None):
             warnings += [f"For the texture: {warning}" for warning in colours.warnings if warning not in warnings]
         avoid = painter.encode(prompt.negative, required=False)
     with stage("Choosing the head"):
-        code = head_code(prompt, words.embedding, models, warnings)
+        code = head_code(replace(prompt, sliders={}), words.embedding, models, warnings)
+        moved = slide(code, prompt.sliders, models)
     with stage("Shaping the surface") as report:
-        shape_keys = () if settings.topology == "quads" and models.quads else settings.shape_keys
-        mesh = models.head.mesh(code, settings.resolution, shape_keys, report, settings.hair)
+        mesh = surface(code, models, settings, report)
     with stage("Unwrapping"):
-        unwrapped = unwrap(mesh, models.layout, settings.alignment)
+        painted = unwrapped = unwrap(mesh, models.layout, settings.alignment)
         if unwrapped.report["damping"] < 1:
             strength = f"{unwrapped.report['damping']:.0%}"
             warnings.append(f"The landmark alignment was damped to {strength} so that no triangle folds.")
         normal_uv = raster.normal_map(unwrapped, HINT_SIZE)
         coverage = raster.coverage(unwrapped.uv, settings.texture_size)
         across = seam_pairs(unwrapped.mesh.faces, unwrapped.uv, unwrapped.seam)
+    if prompt.sliders:  # the texture is that of the head before sliders moved it
+        with stage("Moving the sliders") as report:
+            unwrapped = unwrap(surface(moved, models, settings, report), models.layout, settings.alignment)
     with stage("Laying the quads"):
         if settings.topology == "quads":
-            unwrapped = with_quads(unwrapped, code, models, settings, warnings)
+            unwrapped = with_quads(unwrapped, moved, models, settings, warnings)
+        if not prompt.sliders:
+            painted = unwrapped  # the quads have fewer vertices
     with stage("Painting the texture") as report:
         painting = models.texture.paint(
-            colours.tokens,
+            tokens(prompt, painter) if prompt.mix else colours.tokens,
             avoid.tokens,
             normal_uv,
             coverage,
@@ -73,28 +80,104 @@ def generate(prompt, models, settings, progress=None, preview=None):
     albedo, colour = painting.albedo, None
     one_surface = models.head.hair is not None and settings.hair == "merged"
     if one_surface or mesh.hair is not None:
-        canonical = unwrapped.mesh.canonical
+        canonical = painted.mesh.canonical
         hairy = models.head.hairiness(code, canonical) if one_surface else models.head.under_hair(code, canonical)
         parts = raster.part_map(models.quads, len(albedo)) if models.quads else None
-        colour = hair_colour(prompt.text, albedo, unwrapped, hairy > 0.5, parts)
+        colour = hair_colour(nearer(prompt).text, albedo, painted, hairy > 0.5, parts)
         if one_surface:
-            albedo = dye(albedo, colour, unwrapped, hairy)
+            albedo = dye(albedo, colour, painted, hairy)
     recipe = {
         "program": VERSION,
         "pack": {"name": models.pack.name, "version": models.pack.version},
         "prompt": asdict(prompt),
         "settings": asdict(settings),
+        "attributes": attributes(moved, models),
     }
     textures = TextureSet(albedo, normal_uv, coverage, colour, painting.roughness, painting.relief)
     return Head(unwrapped, textures, recipe, tuple(warnings), timings)
 
 
+def surface(code, models, settings, progress=None):
+    """A HeadCode's surface in triangles as HeadMesh; with shape keys where these triangles are delivered."""
+    shape_keys = () if settings.topology == "quads" and models.quads else settings.shape_keys
+    return models.head.mesh(code, settings.resolution, shape_keys, progress, settings.hair)
+
+
+def recipe_code(prompt, models):
+    """The HeadCode that a recipe's prompt led to; what it warned of then is not said again."""
+    return head_code(prompt, encoded(prompt, models).embedding, models, [])
+
+
 def head_code(prompt, embedding, models, warnings):
     """The head that a Prompt asks for; embedding: (C,) of its words -> HeadCode."""
     expression = expression_code(prompt, models, warnings)
-    if prompt.random:
-        return models.head.random(prompt.seed, expression)
-    return _mappers(models).map(embedding, prompt, expression)
+    if prompt.mix:
+        *parents, share = mixed(prompt)
+        codes = [head_code(parent, encoded(parent, models).embedding, models, warnings) for parent in parents]
+        code = blend(*codes, share)
+        code = code if expression is None else replace(code, expression=expression)
+    elif prompt.random:
+        code = models.head.random(prompt.seed, expression)
+    else:
+        code = _mappers(models).map(embedding, prompt, expression)
+    if prompt.locks:
+        bald = code.identity if code.hair is None else code.identity - code.hair
+        code = replace(code, identity=code.identity - bald + _sliders(models).lock(bald, prompt.locks))
+    return slide(code, prompt.sliders, models)
+
+
+def slide(code, sliders, models):
+    """A HeadCode with sliders moved: attribute -> deviations."""
+    return replace(code, identity=_sliders(models).move(code.identity, sliders)) if sliders else code
+
+
+def blend(code, other, share):
+    """Two HeadCodes and how much of the second -> HeadCode: shapes and expressions in between, the hair of the nearer one."""
+    bald, other_bald = (c.identity if c.hair is None else c.identity - c.hair for c in (code, other))
+    hair = code.hair if share < 0.5 else other.hair
+    identity = (1 - share) * bald + share * other_bald
+    expression = (1 - share) * code.expression + share * other.expression
+    return HeadCode((identity if hair is None else identity + hair).astype(np.float32), expression.astype(np.float32), hair)
+
+
+def mixed(prompt):
+    """A blend's two Prompts, and the share of the second. Raises ClipHeadError."""
+    try:
+        first, second, share = Prompt(**prompt.mix["from"]), Prompt(**prompt.mix["to"]), float(prompt.mix["share"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ClipHeadError(f"The recipe's blend cannot be read ({error!r}). Blend the heads again.", "BAD_RECIPE") from error
+    if not 0 <= share <= 1:
+        raise ClipHeadError(f"A blend's share of {share:g} is outside 0 to 1.", "BAD_SETTING")
+    return first, second, share
+
+
+def nearer(prompt):
+    """The Prompt of the parent that a blend is nearer to; the prompt itself without a blend."""
+    if not prompt.mix:
+        return prompt
+    first, second, share = mixed(prompt)
+    return nearer(first if share < 0.5 else second)
+
+
+def encoded(prompt, models):
+    """A Prompt's words as the text model reads them; only random heads and blends may have none."""
+    return models.text.encode(prompt.text, required=not (prompt.random or prompt.mix))
+
+
+def tokens(prompt, painter):
+    """What guides the texture, (T,D): the words as a TextModel reads them; for a blend what lies between the words of both."""
+    if not prompt.mix:
+        return painter.encode(prompt.text, required=False).tokens
+    first, second, share = mixed(prompt)
+    return (1 - share) * tokens(first, painter) + share * tokens(second, painter)
+
+
+def attributes(code, models):
+    """What sliders can move, as it is: name -> deviations from the population's mean; {} in a pack without sliders."""
+    if models.sliders is None:
+        return {}
+    bald = code.identity if code.hair is None else code.identity - code.hair
+    return {name: round(value, 4) for name, value in models.sliders.attributes(bald).items()}
 
 
 def with_quads(unwrapped, code, models, settings, warnings):
@@ -122,6 +205,15 @@ def expression_code(prompt, models, warnings):
     words = models.text.encode(prompt.expression)
     warnings.extend(words.warnings)
     return _mappers(models).expression(words.embedding)
+
+
+def _sliders(models):
+    if models.sliders is None:
+        raise PackError(
+            f"The pack '{models.pack.name}' has no sliders. Choose one that has them, such as the starter pack, or make them: "
+            "python3 tools/dev.py train sliders --help"
+        )
+    return models.sliders
 
 
 def _mappers(models):

@@ -1,8 +1,8 @@
 """Messages between Blender and the worker: four bytes of length, big endian, then one JSON object in UTF-8.
 
-Every message has a "type". Blender sends the jobs (generate, unwrap, express, rig, adapt), cancel, ping and shutdown; the
-worker sends hello, progress, preview, result, error and pong. Messages about a job carry its "id". Arrays never travel here but
-as files (`jobfiles`).
+Every message has a "type". Blender sends the jobs (generate, unwrap, express, rig, reshape, adapt), cancel, ping and
+shutdown; the worker sends hello, progress, preview, result, error and pong. Messages about a job carry its "id". Arrays never
+travel here but as files (`jobfiles`).
 """
 
 import json

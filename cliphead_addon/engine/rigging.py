@@ -7,7 +7,8 @@ import numpy as np
 from .geometry.eyes import IRIS_ANGLE, depth_inside, fit_eye
 from .geometry.frames import nphm_to_blender
 from .geometry.rig import SKULL_BELOW_EARS, Neck, fit_hinge, jaw_weights, skin_weights
-from .motion import own_expression, recipe_code
+from .motion import own_expression
+from .pipeline import recipe_code
 
 # Anchors, by their places in NPHM's order: pairs are right, left.
 EYES = {"L": (1, 3), "R": (0, 2)}  # outer and inner corner of the lids

@@ -16,6 +16,11 @@ class Prompt:
     variation: float = 1.0  # 0 = the mapper's mean head, 1 = the spread it was trained with
     expression_strength: float = 1.0  # 0 = neutral, 1 = as trained
     random: bool = False  # a head drawn from the whole population by the seed; the words then only guide the texture
+    mix: dict | None = (
+        None  # a blend, its "from" and "to" Prompts as dicts, "share" 0 .. 1 of the second: the text only names it
+    )
+    locks: dict = field(default_factory=dict)  # attribute -> value, in deviations of the population, that it is to have
+    sliders: dict = field(default_factory=dict)  # attribute -> deviations to move it by; texture and UVs stay
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class HeadCode:
 
     identity: np.ndarray  # (I,) float32
     expression: np.ndarray  # (X,) float32
+    hair: np.ndarray | None = None  # (I,) float32: how much of `identity` is the hair style, in packs that have styles
 
 
 @dataclass(frozen=True)

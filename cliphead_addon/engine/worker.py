@@ -53,13 +53,15 @@ def real_engine(progress):
     for name, seconds in HEAVY.items():
         progress("Starting the engine", seconds / max(HEAVY.values()))
         importlib.import_module(name, __package__)
-    from . import adapt, models, motion, pipeline, rigging
+    from . import adapt, models, motion, pipeline, reshape, rigging
 
     return SimpleNamespace(
         load_models=models.load_models,
         generate=pipeline.generate,
         express=motion.express,
         rig=rigging.rig,
+        preview=reshape.preview,
+        rebuild=reshape.rebuild,
         adapt=adapt.adapt,
     )
 
@@ -170,21 +172,24 @@ class Worker:
         """The engine's models for a message's pack and device, and its Prompt and Settings."""
         progress("Starting the engine", 0.0)
         from .estimate import SECONDS, Estimate
-        from .settings import Settings
-        from .stages import Prompt
+        from .recipes import choices
 
-        settings = Settings(**{**message["settings"], "shape_keys": tuple(message["settings"].get("shape_keys", ()))})
+        prompt, settings = choices(message)
         key = message["pack"], settings.device
         if message["type"] == "generate":  # the stages that seconds are known of
-            warm = {"Starting the engine": self.engine is not None, "Loading the models": key in self.models}
-            progress.estimate = Estimate(settings, [name for name in SECONDS if not warm.get(name)], self.pace)
+            skipped = {
+                "Starting the engine": self.engine is not None,
+                "Loading the models": key in self.models,
+                "Moving the sliders": not prompt.sliders,
+            }
+            progress.estimate = Estimate(settings, [name for name in SECONDS if not skipped.get(name)], self.pace)
         if self.engine is None:
             self.engine = self.find_engine(progress)
         if key not in self.models:
             progress("Loading the models", 0.0)
             self.models.clear()
             self.models[key] = self.engine.load_models(*key)
-        return self.models[key], Prompt(**message["prompt"]), settings
+        return self.models[key], prompt, settings
 
     def make_head(self, message, progress):
         """A head in the job's folder."""
@@ -200,20 +205,38 @@ class Worker:
     def express(self, message, progress):
         """Displacements and weights for the surface points in the job's folder, those of a head made before."""
         models, prompt, settings = self.load(message, progress)
-        from .jobfiles import load_points, save_expressions
+        from .jobfiles import load_arrays, save_expressions
 
         progress("Expressions", 0.0)
-        canonical = load_points(message["folder"])["canonical"]
+        canonical = load_arrays(message["folder"], ("canonical",))["canonical"]
         found = self.engine.express(prompt, settings, models, canonical, message["names"], message["words"])
         save_expressions(found, message["folder"])
 
     def rig(self, message, progress):
         """Joints, weights and eyeballs for a head made before, whose mesh is in the job's folder."""
         models, prompt, settings = self.load(message, progress)
-        from .jobfiles import load_points, save_rig
+        from .jobfiles import MADE_ARRAYS, load_arrays, save_rig
 
         progress("Finding the joints", 0.0)
-        save_rig(self.engine.rig(prompt, settings, models, **load_points(message["folder"])), message["folder"])
+        arrays = load_arrays(message["folder"], MADE_ARRAYS)
+        save_rig(self.engine.rig(prompt, settings, models, **arrays), message["folder"])
+
+    def reshape(self, message, progress):
+        """A head made before, with other sliders: where its vertices go at once, or its surface as it would be made anew."""
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import load_arrays, save_shaped, unwrapped_arrays
+
+        progress("Moving the sliders", 0.0)
+        if message["before"] is None:
+            unwrapped, attributes = self.engine.rebuild(prompt, models, settings, progress)
+            arrays, names = unwrapped_arrays(unwrapped), list(unwrapped.mesh.displacements)
+        else:
+            found = load_arrays(message["folder"], ("canonical", "faces"), ("hair_vertices",))
+            arrays, attributes = self.engine.preview(
+                prompt, models, message["before"], found["canonical"], found["faces"], found.get("hair_vertices")
+            )
+            names = ()
+        save_shaped(arrays, attributes, names, message["folder"])
 
     def unwrap(self, message, progress):
         """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""
@@ -254,7 +277,7 @@ class Worker:
 
         return preview
 
-    JOBS = {"generate": make_head, "unwrap": unwrap, "express": express, "rig": rig, "adapt": adapt}  # by a message's type
+    JOBS = {"generate": make_head, "unwrap": unwrap, "express": express, "rig": rig, "reshape": reshape, "adapt": adapt}
 
 
 class Reporter:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cliphead_addon.engine import motion
+from cliphead_addon.engine import motion, pipeline
 from cliphead_addon.engine.errors import ClipHeadError
 from cliphead_addon.engine.expression_sets import ARKIT, NAMED, VISEMES, expand
 from cliphead_addon.engine.models import load_models
@@ -21,7 +21,7 @@ def models():
 @pytest.fixture(scope="module")
 def face(models):
     """Points on the front of the mean head, near its anchors."""
-    anchors = models.head.anchors(motion.recipe_code(PROMPT, models))
+    anchors = models.head.anchors(pipeline.recipe_code(PROMPT, models))
     return (
         (anchors[:, None] + np.random.default_rng(0).normal(0, 0.03, (len(anchors), 20, 3))).reshape(-1, 3).astype(np.float32)
     )
@@ -38,7 +38,7 @@ def test_the_pack_has_all_that_the_sets_promise(models):
 
 def test_displacements_are_those_of_the_shape_keys(models, face):
     found = express(models, face, ("smile", "jawOpen"))
-    keys = models.head.shape_keys(face, motion.recipe_code(PROMPT, models).identity, ("smile", "jawOpen"))
+    keys = models.head.shape_keys(face, pipeline.recipe_code(PROMPT, models).identity, ("smile", "jawOpen"))
     assert found["names"] == ["smile", "jawOpen"]
     np.testing.assert_allclose(found["displacements"], np.stack(list(keys.values())), atol=1e-6)
 

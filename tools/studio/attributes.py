@@ -23,6 +23,8 @@ FIT_ERROR = 0.15  # cm: what a surface point says about its vertex, against para
 PRIOR = FIT_ERROR**2 * SKIN_VERTICES / SHAPE_DIMENSIONS  # neighbours err alike: they are no 11248 independent witnesses
 ROUNDS = 6
 TANGENTIAL = 0.05  # weight of being off along the surface, where texture coordinates may be some millimetres wrong
+CLOSE_ERROR = 0.02  # cm: what the head model's surfaces err by, for comparing two of them
+CLOSE_ROUNDS, CLOSE_TANGENTIAL = 8, 0.002  # they converge further before what is likely holds them back
 NECK = -6.0  # cm: what lies below, on the neutral mean head, does not tell about its shape
 OUTER = 0.25  # share of people at either end who get a word for a measure
 WORDS = {  # measure -> word at the low end, word at the high end
@@ -85,6 +87,10 @@ class Observer:
         return {name: float(np.median(values)) for name, values in self._people.items()}
 
     @cached_property
+    def means(self):
+        return {name: float(np.mean(values)) for name, values in self._people.items()}
+
+    @cached_property
     def deviations(self):
         return {name: float(np.std(values)) for name, values in self._people.items()}
 
@@ -125,10 +131,11 @@ class Observer:
             gram = directions.T @ directions
         return np.linalg.solve(gram + PRIOR * np.eye(SHAPE_DIMENSIONS), directions.T @ offset)
 
-    def vertices_of(self, unwrapped, atlas):
+    def vertices_of(self, unwrapped, atlas, close=False):
         """Skin vertices (11248,3) ICT cm of a generated head in the canonical pose.
 
-        unwrapped: stages.UnwrappedHead, atlas: atlas.Atlas of the same layout.
+        unwrapped: stages.UnwrappedHead, atlas: atlas.Atlas of the same layout. close: lean less towards likely shapes, for
+        telling apart two heads of one head model; otherwise a change of shape is found smaller than it is.
         """
         mesh = unwrapped.mesh
         position, covered = raster.rasterise(unwrapped.uv, mesh.canonical[mesh.faces], atlas.size)
@@ -139,16 +146,16 @@ class Observer:
         surface, faces = mesh.canonical.astype(np.float64), mesh.faces.astype(np.int64)
         normals = igl.per_face_normals(surface, faces, np.zeros(3))
         code = self.fit(found, known)
-        for _ in range(ROUNDS):
+        for _ in range(CLOSE_ROUNDS if close else ROUNDS):
             model = mean + (directions @ code).reshape(-1, 3)
             _, face, nearest = igl.point_mesh_squared_distance(np.ascontiguousarray(frames.ict_to_nphm(model)), surface, faces)[
                 :3
             ]
             found = frames.nphm_to_ict(nearest)
-            code = self._slide(found, normals[face], known)
+            code = self._slide(found, normals[face], known, close)
         return found
 
-    def _slide(self, points, normals, known):
+    def _slide(self, points, normals, known, close=False):
         """As `fit`, but distances to planes count most, at points (V,3) with normals (V,3): vertices may move along them."""
         mean, directions, _ = self._basis
         counted = self._above_neck & known
@@ -156,9 +163,11 @@ class Observer:
         offset = points[counted] - mean[counted]
         away = (offset * normals[counted]).sum(1)
         inside = directions[np.repeat(counted, 3)]
-        gram = along.T @ along + TANGENTIAL * inside.T @ inside
-        pull = along.T @ away + TANGENTIAL * inside.T @ offset.ravel()
-        return np.linalg.solve(gram + PRIOR / 3 * np.eye(SHAPE_DIMENSIONS), pull)
+        loose = CLOSE_TANGENTIAL if close else TANGENTIAL
+        prior = PRIOR * (CLOSE_ERROR / FIT_ERROR) ** 2 if close else PRIOR / 3
+        gram = along.T @ along + loose * inside.T @ inside
+        pull = along.T @ away + loose * inside.T @ offset.ravel()
+        return np.linalg.solve(gram + prior * np.eye(SHAPE_DIMENSIONS), pull)
 
 
 def vertex_texels(atlas):

@@ -136,13 +136,14 @@ class Mappers:
         noise = random.standard_normal(len(mean))
         departure = steady(deviation * np.clip(noise, -REACH, REACH), deviation, limits, self.identity_named)
         y = mean + prompt.variation * departure
-        identity = self.identity_basis @ y + self.identity_mean
+        identity, worn = self.identity_basis @ y + self.identity_mean, None
         if self._hair is not None:
             style, amounts = self.hair(embedding, y, random, prompt.variation)
-            identity = identity + np.r_[1, amounts] @ self.hair_basis[style]
+            worn = (np.r_[1, amounts] @ self.hair_basis[style]).astype(np.float32)
+            identity = identity + worn
         expression = self.expression(embedding) if expression is None else expression
         expression = self.neutral + prompt.expression_strength * (expression - self.neutral)
-        return HeadCode(identity.astype(np.float32), expression.astype(np.float32))
+        return HeadCode(identity.astype(np.float32), expression.astype(np.float32), worn)
 
     def shape(self, embedding):
         """Embedding (C,) -> mean (D,) and deviation (D,) of the shape parameters, deviations (Q,) of the named quantities."""
