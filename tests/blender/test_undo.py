@@ -8,6 +8,7 @@ import pytest
 
 from cliphead_addon.blender import api, history, preferences, presets, reshaping
 from cliphead_addon.blender.head_object import RECIPE, read_recipe
+from cliphead_addon.blender.mesh import key_points
 from cliphead_addon.engine.jobfiles import load_head
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
@@ -27,9 +28,32 @@ PRESSED = {  # operators that change the file -> what they are pressed with
     "restore": {},
     "use_prompt": {"text": "an old man"},
     "random_seed": {},
+    "add_expressions": {"kind": "named"},
+    "show_expression": {"name": "kiss"},
+    "keyframe_words": {"words": "wow"},
+    "animate_words": {"lines": '[[1, "ab"], [9, "abcd"]]'},
+    "import_tracking": {},
+    "add_line": {},
+    "remove_line": {},
+    "add_rig": {},
+    "remove_rig": {},
+    "mark_asset": {},
 }
-NO_CHANGE = ("save_preset", "remove_preset", "copy_preset", "write_preset", "forget", "cancel", "apply_preview")
+BEFORE = {"remove_line": "add_line", "remove_rig": "add_rig"}  # operator -> what is pressed before it
+INSIDE = ("apply_expressions", "apply_words", "apply_tracking", "apply_rig")  # the second halves of others
+NO_CHANGE = (
+    "save_preset",
+    "remove_preset",
+    "copy_preset",
+    "write_preset",
+    "forget",
+    "cancel",
+    "apply_preview",
+    "export",
+    "copy_report",
+)
 ELSEWHERE = ("unwrap_as_head",)  # has a test of its own beside its other tests
+PREFERENCES = ("install_pack", "download_pack", "stop_download", "adapt", "adapt_cancel")
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +63,7 @@ def data(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def scene(session):
+def scene(session, data):
     """A shaped head, which is active, and another, a preset and a head in the history. -> arguments by operator"""
     other = api.generate("a woman with curls", seed=9, location=(2, 0, 0))
     other.name = "Other"
@@ -51,12 +75,16 @@ def scene(session):
     made = session.run(Prompt("a boy", 8), Settings())
     history.save(load_head(made))
     recipe = read_recipe(head)["prompt"] | {"sliders": {"age": 2.0}}
-    shaped = session.run_reshape(recipe, read_recipe(head)["settings"])
+    about = {"prompt": recipe, "settings": read_recipe(head)["settings"]}
+    shaped = session.about_head("reshape", about, session.new_folder(), before=None).folder
+    tracked = data / "take.csv"
+    tracked.write_text("Timecode,BlendShapeCount,JawOpen\n00:00:00:00.000,61,0.5\n00:00:00:30.000,61,1.0\n")
     bpy.ops.ed.undo_push(message="before")
     return {
         "apply_result": {"folder": str(made)},
         "apply_shape": {"folder": str(shaped), "object": head.name, "sliders": '{"age": 2.0}'},
         "open_preset": {"filepath": str(path)},
+        "import_tracking": {"filepath": str(tracked)},
         "paste_preset": {"text": path.read_text(encoding="utf-8")},
     }
 
@@ -64,25 +92,33 @@ def scene(session):
 def file():
     """What the file holds, to be compared."""
     found = {"settings": {name: getattr(bpy.context.scene.cliphead, name) for name in ("prompt", "seed", "resolution")}}
+    found["lines"] = len(bpy.context.scene.cliphead_motion.lines)
     for obj in bpy.data.objects:
+        if obj.type != "MESH":
+            found[obj.name] = obj.type
+            continue
         keys = obj.data.shape_keys
         found[obj.name] = (
             tuple(obj.location),
             obj.get(RECIPE),
             obj.parent.name if obj.parent else None,
             reshaping.positions(obj.data).tobytes(),
-            [] if keys is None else [(key.name, key.value, reshaping._points(key).tobytes()) for key in keys.key_blocks],
+            [] if keys is None else [(key.name, key.value, key_points(key).tobytes()) for key in keys.key_blocks],
             [material.name for material in obj.data.materials],
+            obj.asset_data is not None,
         )
     return found
 
 
 def test_every_operator_is_pressed(session):
-    assert {*PRESSED, *NO_CHANGE, *ELSEWHERE} == set(dir(bpy.ops.cliphead))
+    assert {*PRESSED, *INSIDE, *NO_CHANGE, *ELSEWHERE, *PREFERENCES} == set(dir(bpy.ops.cliphead))
 
 
 @pytest.mark.parametrize("name", PRESSED)
 def test_a_button_can_be_undone_and_redone(scene, name):
+    if name in BEFORE:
+        getattr(bpy.ops.cliphead, BEFORE[name])("EXEC_DEFAULT", True)
+        bpy.ops.ed.undo_push(message="before")
     before = file()
     assert getattr(bpy.ops.cliphead, name)("EXEC_DEFAULT", True, **PRESSED[name], **scene.get(name, {})) == {"FINISHED"}
     after = file()
