@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import cli, operators, panels, preferences, properties, session
+from . import cli, operators, panels, preferences, properties, session, storage
 
 CLASSES = (
     properties.CLIPHEAD_PG_settings,
@@ -15,6 +15,7 @@ CLASSES = (
     panels.CLIPHEAD_PT_quality,
     panels.CLIPHEAD_PT_head,
     panels.CLIPHEAD_PT_mesh,
+    *storage.CLASSES,
 )
 _command = None  # what Blender gave for the command line's command
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
@@ -25,6 +26,7 @@ def register():
     bpy.types.Scene.cliphead = bpy.props.PointerProperty(type=properties.CLIPHEAD_PG_settings)
     bpy.types.VIEW3D_MT_mesh_add.append(operators.add_menu)
     session.register()
+    storage.register()
     global _command
     _command = bpy.utils.register_cli_command(cli.COMMAND, cli.run)
 
@@ -32,6 +34,7 @@ def register():
 def unregister():
     bpy.utils.unregister_cli_command(_command)
     session.unregister()
+    storage.unregister()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead
     _unregister_classes()

@@ -8,7 +8,10 @@ import bpy
 
 from .compat import PACKAGE
 
-STARTER_PACK = Path(__file__).resolve().parents[1] / "packs" / "starter"
+EXTENSION = Path(__file__).resolve().parents[1]
+STARTER_PACK = EXTENSION / "packs" / "starter"
+WHEELHOUSE = EXTENSION / "wheelhouse"  # the engine's packages; the slim extension has none
+SHARED = "clip-head"  # folder for all Blenders of a user
 
 
 class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
@@ -16,31 +19,55 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
 
     python: bpy.props.StringProperty(
         name="External Python",
-        description="Python 3.11 or newer that has the engine's packages (torch and others); empty uses Blender's own",
+        description="Python 3.11 or newer that has the engine's packages, to use a graphics card for example; empty uses those "
+        "that travel with the extension, unless it is the slim one",
         subtype="FILE_PATH",
     )
     pack: bpy.props.StringProperty(
         name="Model Pack", description="Folder of a model pack; empty uses the starter pack", subtype="DIR_PATH"
     )
     data: bpy.props.StringProperty(
-        name="Data Folder", description="Where the log is kept; empty uses the extension's own user folder", subtype="DIR_PATH"
+        name="Data Folder",
+        description="Where the engine, packs, log and history are kept; empty uses the usual places of this computer",
+        subtype="DIR_PATH",
+    )
+    history_size: bpy.props.IntProperty(
+        name="Heads in History",
+        description="Finished heads that are kept; the oldest goes first",
+        default=100,
+        min=0,
+        max=10000,
     )
 
-    def draw(self, _context):
+    keep: bpy.props.BoolProperty(
+        name="Keep Packs and History",
+        description="When CLIP-Head is removed, leave the model packs, and the history if it is in a chosen data folder",
+    )
+
+    def draw(self, context):
+        from . import storage  # it needs this module
+
         column = self.layout.column()
         column.use_property_split = True
         column.prop(self, "python")
         column.prop(self, "pack")
         column.prop(self, "data")
+        column.prop(self, "history_size")
         column.separator()
-        column.label(text=f"Python in use: {python()}", icon="CONSOLE")
+        if uses_own_engine():
+            column.label(text="The engine travels with the extension", icon="CHECKMARK")
+        elif python() == sys.executable:
+            column.label(text="This is the slim extension: choose an External Python", icon="ERROR")
+        else:
+            column.label(text=f"Python in use: {python()}", icon="CONSOLE")
         column.label(text=f"Log: {log_file()}", icon="TEXT")
+        storage.draw(context, self.layout, self)
 
 
-def _chosen(name):
-    """A preference's value; "" also when the add-on was registered by hand and has no preferences."""
+def _chosen(name, default=""):
+    """A preference's value; the default when the add-on was registered by hand and has no preferences."""
     addon = bpy.context.preferences.addons.get(PACKAGE)
-    return getattr(addon.preferences, name, "") if addon is not None and addon.preferences is not None else ""
+    return getattr(addon.preferences, name, default) if addon is not None and addon.preferences is not None else default
 
 
 def python():
@@ -49,19 +76,56 @@ def python():
     return bpy.path.abspath(chosen) if chosen else os.environ.get("CLIPHEAD_PYTHON") or sys.executable
 
 
+def uses_own_engine():
+    """Whether the worker runs on the packages that travel with the extension."""
+    return WHEELHOUSE.is_dir() and python() == sys.executable
+
+
+def engine_arguments():
+    """Words for the worker's command line that tell where its packages come from."""
+    return ("--wheelhouse", str(WHEELHOUSE), "--data", str(shared_folder())) if uses_own_engine() else ()
+
+
 def pack_folder():
     """The model pack in use."""
     chosen = _chosen("pack")
     return Path(bpy.path.abspath(chosen)) if chosen else STARTER_PACK
 
 
-def log_file():
-    """Where the worker's log goes. Nothing is created here: the panel asks too."""
+def history_size():
+    """How many finished heads are kept."""
+    return _chosen("history_size", 100)
+
+
+def data_folder():
+    """Where the log and the history go; Blender deletes it with the extension. Nothing is created here: the panel asks too."""
     chosen = _chosen("data")
     if chosen:
-        folder = Path(bpy.path.abspath(chosen))
-    elif PACKAGE.startswith("bl_ext."):
-        folder = Path(bpy.utils.extension_path_user(PACKAGE))
-    else:  # registered by a script from a source folder
-        folder = Path(bpy.app.tempdir)
-    return folder / "worker.log"
+        return Path(bpy.path.abspath(chosen)) / SHARED  # its own folder in the user's: it may be deleted
+    if PACKAGE.startswith("bl_ext."):
+        return Path(bpy.utils.extension_path_user(PACKAGE))
+    return Path(bpy.app.tempdir)  # registered by a script from a source folder
+
+
+def shared_folder():
+    """Where the engine, packs and downloads go, for all Blenders of a user, of any version; short, for Windows' sake."""
+    chosen = _chosen("data")
+    if chosen or not PACKAGE.startswith("bl_ext."):
+        return data_folder()
+    if sys.platform == "win32":
+        home = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        home = Path.home() / "Library" / "Application Support"
+    else:
+        home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / SHARED
+
+
+def keeps_data():
+    """Whether packs and history stay when the extension is removed."""
+    return bool(_chosen("keep", False))
+
+
+def log_file():
+    """Where the worker's log goes."""
+    return data_folder() / "worker.log"

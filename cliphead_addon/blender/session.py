@@ -12,7 +12,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..engine.errors import ClipHeadError
-from . import preferences
+from . import preferences, storage
 from .compat import undo_step
 from .job import Client, Job
 
@@ -97,9 +97,11 @@ def _client():
     if state.job is not None:
         raise ClipHeadError("A head is being made already. Wait for it or cancel it.", "BUSY")
     python, log = preferences.python(), preferences.log_file()
-    if state.client is None or (state.client.python, state.client.log) != (python, log):
+    arguments = (*preferences.engine_arguments(), *state.worker_arguments)
+    if state.client is None or (state.client.python, state.client.log, state.client.arguments) != (python, log, arguments):
         close()
-        state.client = Client(python, log, state.worker_arguments)
+        storage.sign_in()
+        state.client = Client(python, log, arguments)
     tell("")
     return state.client
 

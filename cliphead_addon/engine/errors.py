@@ -43,6 +43,12 @@ class UnwrapError(ClipHeadError):
     code = "BAD_MESH"
 
 
+class StorageError(ClipHeadError):
+    """A folder cannot be written to: it is full, protected or gone."""
+
+    code = "STORAGE"
+
+
 class Cancelled(ClipHeadError):
     """The user asked to stop."""
 

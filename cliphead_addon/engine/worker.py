@@ -1,10 +1,11 @@
 """The worker process: makes heads for Blender, or unwraps its meshes, one at a time, and keeps the models warm in between.
 
-$ python -I -u worker.py [--engine-module FILE]
+$ python -I -u worker.py [--wheelhouse FOLDER --data FOLDER] [--engine-module FILE]
 
 It speaks `protocol` on stdin and stdout, writes heads as `jobfiles`, and logs to stderr. It ends when stdin ends, so it
-never outlives Blender. --engine-module names a Python file with `load_models` and `generate` to use in place of the real
-engine; the tests do.
+never outlives Blender. --wheelhouse names the wheels that travel with the extension: the engine is imported from them, unpacked
+once into the data folder (`runtime`). --engine-module names a Python file with `load_models` and `generate` to use in place of
+the real engine; the tests do.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,7 +30,7 @@ if not __package__:  # started as a script: open the package under its plain nam
     spec.loader.exec_module(sys.modules["cliphead_addon"])
     __package__ = "cliphead_addon.engine"
 
-from . import protocol
+from . import protocol, runtime
 from .errors import Cancelled, ClipHeadError
 
 PROGRESS_INTERVAL = 0.05  # seconds between messages of one stage
@@ -51,11 +53,12 @@ class Worker:
     """Takes jobs from one stream and answers on another.
 
     find_engine: () -> an object with load_models(pack, device) and generate(prompt, models, settings, progress); called at
-    the first job, because importing the real one takes seconds.
+    the first job, because importing the real one takes seconds. prepare: called with a progress callback before anything of
+    the engine is imported; None if its packages are there already.
     """
 
-    def __init__(self, source, sink, find_engine):
-        self.source, self.sink, self.find_engine = source, sink, find_engine
+    def __init__(self, source, sink, find_engine, prepare=None):
+        self.source, self.sink, self.find_engine, self.prepare = source, sink, find_engine, prepare
         self.sending = threading.Lock()
         self.jobs = queue.SimpleQueue()
         self.cancelled = set()  # ids of jobs to give up
@@ -100,8 +103,13 @@ class Worker:
         job = message.get("id")
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
+            progress = self.reporter(job)
+            progress("Starting the engine", 0.0)
+            if self.prepare is not None:
+                self.prepare(progress)
+                self.prepare = None
             do = self.make_head if message["type"] == "generate" else self.unwrap
-            do(message, self.reporter(job))
+            do(message, progress)
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
         except ModuleNotFoundError as error:
@@ -124,7 +132,6 @@ class Worker:
         self.cancelled.discard(job)
 
     def make_head(self, message, progress):
-        progress("Starting the engine", 0.0)
         if self.engine is None:
             self.engine = self.find_engine()
         from .jobfiles import save_head
@@ -143,7 +150,6 @@ class Worker:
 
     def unwrap(self, message, progress):
         """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""
-        progress("Starting the engine", 0.0)
         from .geometry.foreign import unwrap_mesh
         from .geometry.unwrap import UVLayout
         from .jobfiles import load_mesh, save_unwrapped
@@ -183,14 +189,19 @@ def missing_package(name):
 def main():
     parser = argparse.ArgumentParser(description="CLIP-Head's worker; started by Blender.")
     parser.add_argument("--engine-module", help="a Python file with load_models and generate")
-    module = parser.parse_args().engine_module
+    parser.add_argument("--wheelhouse", help="folder of the wheels that the engine is unpacked from")
+    parser.add_argument("--data", help="folder that the engine is unpacked into")
+    options = parser.parse_args()
+    module, prepare = options.engine_module, None
+    if options.wheelhouse:
+        prepare = partial(runtime.use, options.wheelhouse, options.data)
     faulthandler.enable()
     # Libraries may print and read as they like: the protocol keeps its own copies of both streams.
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
-    Worker(source, sink, (lambda: engine_from(module)) if module else real_engine).run()
+    Worker(source, sink, (lambda: engine_from(module)) if module else real_engine, prepare).run()
 
 
 if __name__ == "__main__":
