@@ -45,6 +45,7 @@ COMMANDS = {  # name -> (module run in the environment, what it does)
     "test": ("pytest", "the test suite; --blender 4.5, 5.0 or 5.2: Blender's side in that version"),
     "bench": ("tools.benchmark", "seconds per stage, memory, and the ratio to the published dense way"),
     "build": ("tools.build_extension", "the extension zip for Blender"),
+    "try": ("tools.try_extension", "the life of a built zip in an empty Blender, from installing to removing"),
     "gallery": ("tools.gallery", "contact sheets of heads, rendered by Cycles, into docs/gallery"),
     "evaluate": ("tools.evaluate", "the starter pack against heads it never saw"),
     "train": (None, "list the training scripts, or start one: train head --minutes 30"),
