@@ -62,12 +62,12 @@ def prepare(wheelhouse, data, progress):
     check_python(listing)
     folder = data / ENGINES / name
     try:
+        sign_in(data, wheelhouse.parent, name)  # first: then no other Blender takes the folder for one that nobody uses
         if not is_whole(folder):
             (data / ENGINES).mkdir(parents=True, exist_ok=True)
             with locked(data, progress):
                 if not is_whole(folder):  # another Blender may have made it while this one waited
                     unpack(wheelhouse, listing, folder, progress)
-        sign_in(data, wheelhouse.parent, name)
     except OSError as error:
         raise StorageError(
             f"The engine cannot be unpacked into {data}: {error.strerror or error}. Make room or allow writing there, or "
