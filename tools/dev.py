@@ -44,7 +44,7 @@ COMMANDS = {  # name -> (module run in the environment, what it does)
     "batch": ("tools.batch", "a head for every row of a CSV file, on several cores or a Ray cluster"),
     "test": ("pytest", "the test suite; --blender 4.5, 5.0 or 5.2: Blender's side in that version"),
     "bench": ("tools.benchmark", "seconds per stage, memory, and the ratio to the published dense way"),
-    "build": ("tools.build_extension", "the extension zip for Blender"),
+    "build": ("tools.build_extension", "the extension's zips for Blender; --slim: one without the engine"),
     "try": ("tools.try_extension", "the life of a built zip in an empty Blender, from installing to removing"),
     "gallery": ("tools.gallery", "contact sheets of heads, rendered by Cycles, into docs/gallery"),
     "evaluate": ("tools.evaluate", "the starter pack against heads it never saw"),
