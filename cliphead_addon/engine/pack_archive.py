@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from .archives import ArchiveError, extract, plain_files
+from .archives import ArchiveError, check_list, extract, plain_files
 from .errors import PackError
 from .packs import MANIFEST, Pack, open_pack
 
@@ -25,6 +25,7 @@ def install_pack(archive, packs, progress=None) -> Pack:
     report = progress or (lambda stage, fraction: None)
     packs.mkdir(parents=True, exist_ok=True)
     try:
+        check_list(archive)
         with zipfile.ZipFile(archive) as file, tempfile.TemporaryDirectory(prefix=".pack_", dir=packs) as draft:
             entries = plain_files(archive, file, MOST_FILES, MOST_BYTES)
             free = shutil.disk_usage(packs).free

@@ -18,7 +18,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from .archives import ArchiveError, extract, plain_files
+from .archives import ArchiveError, check_list, extract, plain_files
 from .errors import ClipHeadError, StorageError
 
 LISTING = "wheels.json"  # made by tools/wheelhouse.py
@@ -185,6 +185,7 @@ def unpack_wheel(path, promised, folder):
         with open(path, "rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != promised["sha256"]:
                 raise EngineError(f"{path} is damaged: its SHA-256 is not that of {LISTING}. {WHOLE}")
+            check_list(path)
             with zipfile.ZipFile(stream) as archive:  # the very bytes that were summed
                 entries = plain_files(path, archive, MOST_FILES, promised["unpacked"])
                 contents = {}

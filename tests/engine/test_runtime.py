@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import threading
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +16,7 @@ from cliphead_addon.engine import runtime
 from cliphead_addon.engine.errors import Cancelled, StorageError
 from cliphead_addon.engine.runtime import EngineError, prepare, sign_in, sign_out, use
 
+ROOT = Path(runtime.__file__).parents[2]
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 
 
@@ -159,6 +162,17 @@ def test_a_damaged_wheelhouse_says_what_to_do(extension, data, changes, said):
     with pytest.raises(EngineError, match=said) as caught:
         prepare(extension(**changes), data, silent)
     assert caught.value.code == "BAD_ENGINE" and engines(data) == []
+
+
+def test_it_needs_nothing_but_python(extension, data):
+    """It runs before there is anything else: without site-packages."""
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from cliphead_addon.engine import runtime;"
+        "print(runtime.prepare(sys.argv[2], sys.argv[3], lambda *step: None))"
+    )
+    words = [sys.executable, "-I", "-S", "-c", script, str(ROOT), str(extension()), str(data)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.strip().endswith(engines(data)[0]), done.stderr
 
 
 def test_another_python_is_told_apart(extension, data):
