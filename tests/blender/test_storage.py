@@ -5,6 +5,8 @@ import pytest
 
 from cliphead_addon.blender import api, preferences, storage
 from cliphead_addon.engine import runtime
+from cliphead_addon.engine.settings import Settings
+from cliphead_addon.engine.stages import Prompt
 
 
 @pytest.fixture
@@ -48,11 +50,10 @@ def test_removing_everything_leaves_nothing(session, shared):
 
 
 def test_nothing_is_deleted_under_a_running_job(session, shared):
-    session.state.job = object()
-    try:
-        assert not bpy.ops.cliphead.delete_data.poll()
-    finally:
-        session.state.job = None
+    session.start(Prompt("slow"), Settings(), session.Place(bpy.context.scene.name, (0, 0, 0)))
+    assert not bpy.ops.cliphead.delete_data.poll()
+    session.close()
+    assert bpy.ops.cliphead.delete_data.poll()
 
 
 def test_a_chosen_data_folder_gets_one_of_our_own_within(session, tmp_path, monkeypatch):
