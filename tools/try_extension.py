@@ -12,9 +12,18 @@ import tempfile
 from pathlib import Path
 
 STORY = """
-import importlib, os, sys, time
+import importlib, os, sys, time, traceback
 from pathlib import Path
 import bpy
+
+
+def fail(*error):  # at once: with an add-on registered, Blender's module may hang at the end of Python
+    traceback.print_exception(*error, file=sys.stdout)
+    sys.stdout.flush()
+    os._exit(1)
+
+
+sys.excepthook = fail
 
 archive, python, engine_module, prompt = sys.argv[1:]
 begin = time.monotonic()

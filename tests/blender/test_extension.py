@@ -18,7 +18,7 @@ HERE = Target(runtime.computer(), ".".join(map(str, sys.version_info[:2])))
 
 
 def wheel_of(name, folder):
-    """A wheel made of a package that is installed here: the stand-in engine needs NumPy and Pillow, native parts included."""
+    """A wheel made of a package that is installed here: the stand-in engine needs three, native parts included."""
     package = distribution(name)
     path = folder / f"{name}-{package.version}-{HERE.tag}-{HERE.tag}-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
@@ -29,7 +29,7 @@ def wheel_of(name, folder):
 
 
 def test_the_full_zip_lives_and_leaves_in_an_empty_blender(tmp_path):
-    wheels = [wheel_of(name, tmp_path) for name in ("numpy", "pillow")]
+    wheels = [wheel_of(name, tmp_path) for name in ("numpy", "pillow", "scipy")]
     live(build_extension.build(ROOT, tmp_path, HERE, wheels), tmp_path / "home", engine_module=FAKE_ENGINE)
 
 
@@ -41,3 +41,8 @@ def test_a_zip_for_another_blender_is_refused(tmp_path):
     other = Target(HERE.platform, "3.13" if HERE.python == "3.11" else "3.11")
     with pytest.raises(StoryError, match="This Blender version"):
         live(build_extension.build(ROOT, tmp_path, other), tmp_path / "home", engine_module=FAKE_ENGINE)
+
+
+def test_a_story_that_fails_tells_why_and_ends(tmp_path):
+    with pytest.raises(StoryError, match="no engine, or one that is not used"):
+        live(build_extension.build(ROOT, tmp_path), tmp_path / "home")
