@@ -32,7 +32,7 @@ ENGINES = (  # either runs everything; the first that this computer can have is 
     Environment(".venv", (3, 11), ("-r", "constraints.txt", "bpy==4.5.15"), "numpy scipy skimage torch bpy"),
     Environment(".venv-cp313", (3, 13), ("-r", "constraints-cp313.txt", "bpy==5.2.3"), "numpy scipy skimage torch bpy"),
 )
-BLENDER_TOOLS = ("numpy", "pillow", "pytest")
+BLENDER_TOOLS = ("numpy", "pillow", "pytest", "safetensors", "scipy")
 BLENDERS = {  # Blender's side alone, for its tests; the worker runs in an engine environment
     "4.5": Environment(".venv-4.5", (3, 11), ("-c", "constraints.txt", "bpy==4.5.15") + BLENDER_TOOLS, "numpy bpy"),
     "5.0": Environment(".venv-5.0", (3, 11), ("-c", "constraints.txt", "bpy==5.0.1") + BLENDER_TOOLS, "numpy bpy"),
@@ -44,7 +44,8 @@ COMMANDS = {  # name -> (module run in the environment, what it does)
     "batch": ("tools.batch", "a head for every row of a CSV file, on several cores or a Ray cluster"),
     "test": ("pytest", "the test suite; --blender 4.5, 5.0 or 5.2: Blender's side in that version"),
     "bench": ("tools.benchmark", "seconds per stage, memory, and the ratio to the published dense way"),
-    "build": ("tools.build_extension", "the extension zip for Blender"),
+    "build": ("tools.build_extension", "the extension's zips for Blender; --slim: one without the engine"),
+    "try": ("tools.try_extension", "the life of a built zip in an empty Blender, from installing to removing"),
     "gallery": ("tools.gallery", "contact sheets of heads, rendered by Cycles, into docs/gallery"),
     "evaluate": ("tools.evaluate", "the starter pack against heads it never saw"),
     "train": (None, "list the training scripts, or start one: train head --minutes 30"),

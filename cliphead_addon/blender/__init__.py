@@ -21,6 +21,7 @@ from . import (
     rig,
     session,
     shaping,
+    storage,
 )
 
 CLASSES = (
@@ -36,9 +37,10 @@ CLASSES = (
     panels.CLIPHEAD_PT_quality,
     panels.CLIPHEAD_PT_head,
     panels.CLIPHEAD_PT_mesh,
+    *storage.CLASSES,
 )
 # each with classes and properties of its own; in the order of their panels
-MODULES = (language, expressions, rig, export, recent, shaping, presets, history_panel, adapt)
+MODULES = (language, expressions, rig, export, recent, shaping, presets, history_panel, adapt, storage)
 _command = None  # what Blender gave for the command line's command
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 

@@ -89,9 +89,10 @@ def begin(architecture, weights):
     log = preferences.log_file()
     pack = preferences.pack_folder()
     name = "".join(c if c.isalnum() or c in "-_" else "-" for c in f"{pack.name}-{architecture}")
-    state.client = Client(preferences.python(), log.with_name("adapt.log"), session.state.worker_arguments)
+    arguments = (*preferences.engine_arguments(), *session.state.worker_arguments)
+    state.client = Client(preferences.python(), log.with_name("adapt.log"), arguments)
     state.message = ""
-    state.job = state.client.submit_adapt(pack, log.parent / "packs" / name, architecture, weights)
+    state.job = state.client.submit_adapt(pack, preferences.packs_folder() / name, architecture, weights)
 
 
 def tick():

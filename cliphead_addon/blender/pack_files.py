@@ -1,7 +1,6 @@
 """Model packs into Blender: from a zip file on this computer, or from the network when Blender may go online."""
 
 import threading
-from pathlib import Path
 
 import bpy
 from bpy_extras.io_utils import ImportHelper
@@ -69,7 +68,7 @@ class CLIPHEAD_OT_download_pack(bpy.types.Operator):
         if not self.size.isdigit() or len(self.sha256) != 64:
             self.report({"ERROR"}, "Give the size in bytes and the 64 digits of the SHA-256, as the pack's maker states them")
             return {"CANCELLED"}
-        _fetch = Fetch(self.url, int(self.size), self.sha256.lower(), preferences.packs_folder())
+        _fetch = Fetch(self.url, int(self.size), self.sha256.lower())
         if bpy.app.background:
             _fetch.thread.join()
             _told()
@@ -93,18 +92,19 @@ class CLIPHEAD_OT_stop_download(bpy.types.Operator):
 class Fetch:
     """A download in a thread of its own, which never touches bpy."""
 
-    def __init__(self, url, size, sha256, folder):
+    def __init__(self, url, size, sha256):
         self.stage, self.fraction, self.pack, self.error = "Downloading", 0.0, None, None
         self.stopped = threading.Event()
         online = bpy.app.online_access
-        self.thread = threading.Thread(target=self.run, args=(url, size, sha256, folder, online), daemon=True)
+        folders = preferences.downloads_folder(), preferences.packs_folder()
+        self.thread = threading.Thread(target=self.run, args=(url, size, sha256, *folders, online), daemon=True)
         self.thread.start()
 
-    def run(self, url, size, sha256, folder, online):
-        archive = Path(folder) / f"{sha256}.zip"
+    def run(self, url, size, sha256, downloads, packs, online):
+        archive = downloads / f"{sha256}.zip"
         try:
             download(url, archive, size, sha256, online=online, progress=self.progress)
-            self.pack = install_pack(archive, folder, self.progress)
+            self.pack = install_pack(archive, packs, self.progress)
             archive.unlink()
         except ClipHeadError as error:
             self.error = error
@@ -118,6 +118,11 @@ class Fetch:
 
 
 _fetch = None
+
+
+def busy():
+    """Whether a pack is being downloaded."""
+    return _fetch is not None
 
 
 def _told():

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import bpy
 
+from ..engine.runtime import DOWNLOADS, PACKS
 from .compat import PACKAGE
 
-STARTER_PACK = Path(__file__).resolve().parents[1] / "packs" / "starter"
+EXTENSION = Path(__file__).resolve().parents[1]
+STARTER_PACK = EXTENSION / "packs" / "starter"
+WHEELHOUSE = EXTENSION / "wheelhouse"  # the engine's packages; the slim extension has none
+SHARED = "clip-head"  # folder for all Blenders of a user
 
 
 class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
@@ -16,7 +20,8 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
 
     python: bpy.props.StringProperty(
         name="External Python",
-        description="Python 3.11 or newer that has the engine's packages (torch and others); empty uses Blender's own",
+        description="Python 3.11 or newer that has the engine's packages, to use a graphics card for example; empty uses those "
+        "that travel with the extension, unless it is the slim one",
         subtype="FILE_PATH",
     )
     pack: bpy.props.StringProperty(
@@ -24,7 +29,7 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
     )
     data: bpy.props.StringProperty(
         name="Data Folder",
-        description="Where the log and the history are kept; empty uses the extension's own user folder",
+        description="Where the engine, packs, log and history are kept; empty uses the usual places of this computer",
         subtype="DIR_PATH",
     )
     history_size: bpy.props.IntProperty(
@@ -41,31 +46,38 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         min=0,
         max=1440,
     )
-
     clip_model: bpy.props.StringProperty(
         name="CLIP Model", description="A name of open_clip's; its text tower reads the descriptions", default="ViT-L-14"
     )
     clip_weights: bpy.props.StringProperty(
         name="Weights", description="The CLIP model's weights, a file on this computer", subtype="FILE_PATH"
     )
+    keep: bpy.props.BoolProperty(
+        name="Keep Packs and History",
+        description="When CLIP-Head is removed, leave the model packs, and the history if it is in a chosen data folder",
+    )
 
-    def draw(self, _context):
+    def draw(self, context):
+        from . import adapt, pack_files, storage  # which need this module
+
         column = self.layout.column()
         column.use_property_split = True
         column.prop(self, "python")
         column.prop(self, "pack")
-        from . import pack_files  # which needs this module
-
         pack_files.draw(column)
         column.prop(self, "data")
         column.prop(self, "history_size")
         column.prop(self, "idle_minutes")
         column.separator()
-        column.label(text=f"Python in use: {python()}", icon="CONSOLE")
+        if uses_own_engine():
+            column.label(text="The engine travels with the extension", icon="CHECKMARK")
+        elif python() == sys.executable:
+            column.label(text="This is the slim extension: choose an External Python", icon="ERROR")
+        else:
+            column.label(text=f"Python in use: {python()}", icon="CONSOLE")
         column.label(text=f"Log: {log_file()}", icon="TEXT")
-        from . import adapt  # it reads these preferences
-
         adapt.draw(column, self)
+        storage.draw(context, self.layout, self)
 
 
 def _chosen(name, default=""):
@@ -80,6 +92,16 @@ def python():
     return bpy.path.abspath(chosen) if chosen else os.environ.get("CLIPHEAD_PYTHON") or sys.executable
 
 
+def uses_own_engine():
+    """Whether the worker runs on the packages that travel with the extension."""
+    return WHEELHOUSE.is_dir() and python() == sys.executable
+
+
+def engine_arguments():
+    """Words for the worker's command line that tell where its packages come from."""
+    return ("--wheelhouse", str(WHEELHOUSE), "--data", str(shared_folder())) if uses_own_engine() else ()
+
+
 def pack_folder():
     """The model pack in use."""
     chosen = _chosen("pack")
@@ -88,7 +110,12 @@ def pack_folder():
 
 def packs_folder():
     """Where installed packs go."""
-    return data_folder() / "packs"
+    return shared_folder() / PACKS
+
+
+def downloads_folder():
+    """Where files are fetched to."""
+    return shared_folder() / DOWNLOADS
 
 
 def choose_pack(folder):
@@ -109,13 +136,32 @@ def idle_seconds():
 
 
 def data_folder():
-    """Where the log and the history go. Nothing is created here: the panel asks too."""
+    """Where the log and the history go; Blender deletes it with the extension. Nothing is created here: the panel asks too."""
     chosen = _chosen("data")
     if chosen:
-        return Path(bpy.path.abspath(chosen))
+        return Path(bpy.path.abspath(chosen)) / SHARED  # its own folder in the user's: it may be deleted
     if PACKAGE.startswith("bl_ext."):
         return Path(bpy.utils.extension_path_user(PACKAGE))
     return Path(bpy.app.tempdir)  # registered by a script from a source folder
+
+
+def shared_folder():
+    """Where the engine, packs and downloads go, for all Blenders of a user, of any version; short, for Windows' sake."""
+    chosen = _chosen("data")
+    if chosen or not PACKAGE.startswith("bl_ext."):
+        return data_folder()
+    if sys.platform == "win32":
+        home = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        home = Path.home() / "Library" / "Application Support"
+    else:
+        home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / SHARED
+
+
+def keeps_data():
+    """Whether packs and history stay when the extension is removed."""
+    return bool(_chosen("keep", False))
 
 
 def log_file():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from ..engine.packs import is_plain
+from ..engine.archives import is_plain
 from ..engine.settings import RESOLUTIONS, TEXTURE_SIZES, Settings
 from ..engine.stages import Prompt
 from . import preferences

@@ -14,7 +14,7 @@ from bpy.app.handlers import persistent
 
 from ..engine.errors import ClipHeadError, StorageError
 from ..engine.jobfiles import load_head
-from . import history, pictures, preferences
+from . import history, pictures, preferences, storage
 from .compat import undo_step
 from .job import Client, Job
 
@@ -131,10 +131,13 @@ def discard(folder):
 def _client():
     """The client for a new job, which may have others."""
     python, log = preferences.python(), preferences.log_file()
-    if state.client is not None and not running() and (state.client.python, state.client.log) != (python, log):
+    arguments = (*preferences.engine_arguments(), *state.worker_arguments)
+    client = state.client
+    if client is not None and not running() and (client.python, client.log, client.arguments) != (python, log, arguments):
         close()
     if state.client is None:
-        state.client = Client(python, log, state.worker_arguments)
+        storage.sign_in()
+        state.client = Client(python, log, arguments)
     state.client.idle = preferences.idle_seconds()
     tell("")
     return state.client

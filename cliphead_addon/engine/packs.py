@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from .archives import is_plain
 from .errors import PackError
 
 MANIFEST = "pack.toml"
@@ -185,19 +186,6 @@ def _open(folder, borrowers):
             opened[lender].part(name)  # says so now if the lender lacks the part
             lenders[name] = opened[lender]
     return Pack(folder, manifest, lenders)
-
-
-def is_plain(name):
-    """Whether a name from a file is a relative path that stays where it starts and means the same on every system."""
-    path = PurePosixPath(name)
-    return (
-        str(path) == name
-        and not path.is_absolute()
-        and path.parts != ()
-        and all(part != ".." and part == part.rstrip(". ") for part in path.parts)
-        and not set(name) & set('\\:"*?<>|')
-        and all(ord(letter) >= 32 for letter in name)
-    )
 
 
 def _find(place, *candidates):

@@ -1,10 +1,11 @@
 """The worker process: makes heads for Blender, or unwraps its meshes, one at a time, and keeps the models warm in between.
 
-$ python -I -u worker.py [--log FILE] [--engine-module FILE]
+$ python -I -u worker.py [--log FILE] [--wheelhouse FOLDER --data FOLDER] [--engine-module FILE]
 
 It speaks `protocol` on stdin and stdout, writes heads as `jobfiles`, and logs to stderr, which --log says is that file. It ends
-when stdin ends or its parent is gone, so it never outlives Blender. --engine-module names a Python file with `load_models` and
-`generate` to use in place of the real engine; the tests do.
+when stdin ends or its parent is gone, so it never outlives Blender. --wheelhouse names the wheels that travel with the
+extension: the engine is imported from them, unpacked once into the data folder (`runtime`). --engine-module names a Python file
+with `load_models` and `generate` to use in place of the real engine; the tests do.
 """
 
 import argparse
@@ -31,7 +32,7 @@ if not __package__:  # started as a script: open the package under its plain nam
     spec.loader.exec_module(sys.modules["cliphead_addon"])
     __package__ = "cliphead_addon.engine"
 
-from . import logfile, protocol
+from . import logfile, protocol, runtime
 from .errors import Cancelled, ClipHeadError, StorageError
 
 PROGRESS_INTERVAL = 0.05  # seconds between messages of one stage
@@ -79,10 +80,11 @@ class Worker:
 
     find_engine: (progress) -> an object with load_models(pack, device) and generate(prompt, models, settings, progress,
     preview); called at the first job, because importing the real one takes seconds. log: file that stderr goes to, or None.
+    prepare: called with a progress callback before anything of the engine is imported; None if its packages are there already.
     """
 
-    def __init__(self, source, sink, find_engine, log=None):
-        self.source, self.sink, self.find_engine, self.log = source, sink, find_engine, log
+    def __init__(self, source, sink, find_engine, log=None, prepare=None):
+        self.source, self.sink, self.find_engine, self.log, self.prepare = source, sink, find_engine, log, prepare
         self.parent = os.getppid()
         self.sending = threading.Lock()
         self.jobs = queue.SimpleQueue()
@@ -143,7 +145,12 @@ class Worker:
         job = message.get("id")
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
-            self.JOBS[message["type"]](self, message, Reporter(self, job))
+            progress = Reporter(self, job)
+            progress("Starting the engine", 0.0)
+            if self.prepare is not None:
+                self.prepare(progress)
+                self.prepare = None
+            self.JOBS[message["type"]](self, message, progress)
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
         except ModuleNotFoundError as error:
@@ -170,7 +177,6 @@ class Worker:
 
     def load(self, message, progress):
         """The engine's models for a message's pack and device, and its Prompt and Settings."""
-        progress("Starting the engine", 0.0)
         from .estimate import SECONDS, Estimate
         from .recipes import choices
 
@@ -240,7 +246,6 @@ class Worker:
 
     def unwrap(self, message, progress):
         """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""
-        progress("Starting the engine", 0.0)
         from .geometry.foreign import unwrap_mesh
         from .geometry.unwrap import UVLayout
         from .jobfiles import load_mesh, save_unwrapped
@@ -256,7 +261,6 @@ class Worker:
 
     def adapt(self, message, progress):
         """A pack that reads words with another CLIP, in the job's folder."""
-        progress("Starting the engine", 0.0)
         if self.engine is None:
             self.engine = self.find_engine(progress)
         self.engine.adapt(message["pack"], message["architecture"], message["weights"], message["folder"], progress=progress)
@@ -330,6 +334,8 @@ class Log(io.TextIOWrapper):
 def main():
     parser = argparse.ArgumentParser(description="CLIP-Head's worker; started by Blender.")
     parser.add_argument("--log", type=Path, help="the file that stderr goes to; it is kept short")
+    parser.add_argument("--wheelhouse", help="folder of the wheels that the engine is unpacked from")
+    parser.add_argument("--data", help="folder that the engine is unpacked into")
     parser.add_argument("--engine-module", help="a Python file with load_models and generate")
     options = parser.parse_args()
     faulthandler.enable()
@@ -340,7 +346,8 @@ def main():
     os.dup2(2, 1)
     sys.stdout = sys.stderr = Log()
     find_engine = partial(engine_from, options.engine_module) if options.engine_module else real_engine
-    Worker(source, sink, find_engine, options.log).run()
+    prepare = partial(runtime.use, options.wheelhouse, options.data) if options.wheelhouse else None
+    Worker(source, sink, find_engine, options.log, prepare).run()
 
 
 if __name__ == "__main__":

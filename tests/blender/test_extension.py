@@ -1,53 +1,48 @@
-"""The zip in a Blender with an empty user folder: installed, enabled, used, disabled, removed."""
+"""The zips in a Blender with an empty user folder: installed, enabled, used, disabled, removed."""
 
-import os
-import subprocess
 import sys
+import zipfile
+from importlib.metadata import distribution
 from pathlib import Path
 
+import pytest
+
+from cliphead_addon.engine import runtime
 from tools import build_extension
+from tools.try_extension import StoryError, live
+from tools.wheelhouse import Target
 
-STORY = """
-import importlib, os, sys
-from pathlib import Path
-import bpy
-
-archive, fake_engine = sys.argv[1:]
-bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
-name = "bl_ext.user_default.cliphead"
-folder = Path(importlib.import_module(name).__file__).parent
-preferences = bpy.context.preferences.addons[name].preferences
-preferences.python = sys.executable
-session = importlib.import_module(name + ".blender.session")
-session.state.worker_arguments = ("--engine-module", fake_engine)
-assert bpy.ops.cliphead.generate(prompt="a man") == {"FINISHED"}
-assert bpy.context.object.name == "A man"
-head = importlib.import_module(name + ".blender.api").generate("a woman", seed=2)
-assert head.name == "A woman"
-log = Path(bpy.utils.extension_path_user(name)) / "worker.log"
-assert log.is_file(), log
-assert not any(str(folder) in path for path in sys.path)
-process = session.state.client.process
-bpy.ops.preferences.addon_disable(module=name)
-assert process.poll() is not None and not hasattr(bpy.types.Scene, "cliphead")
-bpy.ops.extensions.package_uninstall(repo_directory=str(folder.parent), pkg_id="cliphead")
-assert not folder.exists()
-print("THE END")
-sys.stdout.flush()
-os._exit(0)
-"""
+ROOT = Path(build_extension.__file__).parents[1]
+FAKE_ENGINE = ROOT / "tests" / "fake_engine.py"
+HERE = Target(runtime.computer(), ".".join(map(str, sys.version_info[:2])))
 
 
-def test_the_zip_lives_and_leaves_in_an_empty_blender(tmp_path):
-    root = Path(build_extension.__file__).parents[1]
-    archive = build_extension.build(root, tmp_path)
-    (tmp_path / "user").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", STORY, str(archive), str(root / "tests" / "fake_engine.py")],
-        env={**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path / "user")},
-        cwd=tmp_path,  # nothing of the repository is on the path
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0 and "THE END" in done.stdout, done.stdout + done.stderr
+def wheel_of(name, folder):
+    """A wheel made of a package that is installed here: the stand-in engine needs three, native parts included."""
+    package = distribution(name)
+    path = folder / f"{name}-{package.version}-{HERE.tag}-{HERE.tag}-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in package.files:
+            if ".." not in file.parts and not {"tests", "__pycache__"} & set(file.parts) and file.locate().is_file():
+                archive.write(file.locate(), str(file))
+    return path
+
+
+def test_the_full_zip_lives_and_leaves_in_an_empty_blender(tmp_path):
+    wheels = [wheel_of(name, tmp_path) for name in ("numpy", "pillow", "scipy")]
+    live(build_extension.build(ROOT, tmp_path, HERE, wheels), tmp_path / "home", engine_module=FAKE_ENGINE)
+
+
+def test_the_slim_zip_does_the_same_with_an_external_python(tmp_path):
+    live(build_extension.build(ROOT, tmp_path), tmp_path / "home", sys.executable, FAKE_ENGINE)
+
+
+def test_a_zip_for_another_blender_is_refused(tmp_path):
+    other = Target(HERE.platform, "3.13" if HERE.python == "3.11" else "3.11")
+    with pytest.raises(StoryError, match="This Blender version"):
+        live(build_extension.build(ROOT, tmp_path, other), tmp_path / "home", engine_module=FAKE_ENGINE)
+
+
+def test_a_story_that_fails_tells_why_and_ends(tmp_path):
+    with pytest.raises(StoryError, match="no engine, or one that is not used"):
+        live(build_extension.build(ROOT, tmp_path), tmp_path / "home")

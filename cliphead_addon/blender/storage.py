@@ -1,0 +1,222 @@
+"""What CLIP-Head keeps on the disk: how much, how to delete it, and its end when the extension is removed.
+
+Blender deletes the extension's own user folder with it, but not the folder that all Blenders share. An extension that is gone
+cannot run code, so the code of the one that was just disabled stays to look: once its folders are deleted, it cleans up.
+"""
+
+import atexit
+import contextlib
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ..engine import runtime
+from . import preferences
+from .compat import PACKAGE
+from .language import t
+
+MEASURED_FOR = 10.0  # seconds that sizes are shown before they are taken again
+WATCH_EVERY, WATCH_FOR = 0.5, 300.0  # seconds
+CERTAIN = 3  # looks in a row that must find the folders gone
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Something that is kept."""
+
+    title: str
+    description: str
+    paths: object  # () -> list of Path
+
+
+def _shared(name):
+    return lambda: [preferences.shared_folder() / name]
+
+
+def _jobs():
+    """Folders of `session.new_folder`; Blender deletes them when it ends, and they stay after a crash."""
+    return sorted(Path(bpy.app.tempdir).glob("cliphead_*"))
+
+
+KINDS = {
+    "engine": Kind("Engine", "Unpacked packages; the next head unpacks them again", _shared(runtime.ENGINES)),
+    "packs": Kind("Packs", "Installed model packs; the starter pack is part of the extension", _shared(runtime.PACKS)),
+    "downloads": Kind("Downloads", "Files that were fetched, and halves of them", _shared(runtime.DOWNLOADS)),
+    "jobs": Kind("Jobs", "Files of this session's heads", _jobs),
+    "history": Kind("History", "Finished heads and the log", lambda: _of_data_folder("history", "worker.log*", "adapt.log*")),
+    "presets": Kind("Presets", "Presets, and descriptions used lately", lambda: _of_data_folder("presets", "prompts.json")),
+}
+EVERYTHING = "everything"
+_measured = {}  # kind -> bytes
+_measured_at = -MEASURED_FOR
+
+
+def _of_data_folder(*patterns):
+    return [path for pattern in patterns for path in preferences.data_folder().glob(pattern)]
+
+
+def sizes():
+    """Kind -> bytes on the disk, some seconds old at most."""
+    global _measured_at
+    if time.monotonic() - _measured_at >= MEASURED_FOR:
+        _measured.update({kind: sum(map(size, KINDS[kind].paths())) for kind in KINDS})
+        _measured_at = time.monotonic()
+    return _measured
+
+
+def size(path):
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    total = 0
+    for file in files:
+        with contextlib.suppress(OSError):  # gone in the meantime
+            total += file.lstat().st_size if not file.is_dir() else 0
+    return total
+
+
+def delete(kind):
+    """Delete one kind, or "everything"; the worker must have ended."""
+    global _measured_at
+    for name in KINDS if kind == EVERYTHING else [kind]:
+        for path in KINDS[name].paths():
+            runtime.delete(path)
+    if kind == EVERYTHING:
+        for name in (runtime.USERS, runtime.LOCK):
+            runtime.delete(preferences.shared_folder() / name)
+        with contextlib.suppress(OSError):
+            preferences.shared_folder().rmdir()
+    _measured_at = -MEASURED_FOR
+
+
+class CLIPHEAD_OT_delete_data(bpy.types.Operator):
+    bl_idname = "cliphead.delete_data"
+    bl_label = "Delete"
+    bl_description = "Delete what CLIP-Head keeps on the disk; heads in your files stay"
+    bl_options = {"INTERNAL"}
+
+    kind: bpy.props.EnumProperty(
+        name="Kind",
+        description="What is deleted",
+        items=[(name, kind.title, kind.description) for name, kind in KINDS.items()]
+        + [(EVERYTHING, "Everything", "All of these")],
+    )
+
+    @classmethod
+    def poll(cls, _context):
+        from . import adapt, pack_files, session
+
+        if session.state.job is not None or adapt.state.job is not None or pack_files.busy():
+            cls.poll_message_set(t("The engine is busy: wait for it or cancel it"))
+            return False
+        return True
+
+    def invoke(self, context, event):
+        return context.window_manager.invoke_confirm(
+            self, event, title=f"Delete {self.kind.title()}?", message="This cannot be undone.", confirm_text="Delete"
+        )
+
+    def execute(self, _context):
+        from . import session
+
+        session.close()
+        before = sum(sizes().values())
+        delete(self.kind)
+        self.report({"INFO"}, f"{_text(before - sum(sizes().values()))} freed")
+        return {"FINISHED"}
+
+
+CLASSES = (CLIPHEAD_OT_delete_data,)
+
+
+def draw(_context, layout, chosen):
+    """The Storage box of the preferences."""
+    box = layout.box()
+    box.label(text="Storage", icon="DISK_DRIVE")
+    column = box.column(align=True)
+    for name, kind in KINDS.items():
+        row = column.split(factor=0.25)
+        row.label(text=kind.title)
+        row = row.split(factor=0.25)
+        row.label(text=_text(sizes()[name]))
+        row = row.split(factor=0.6)
+        row.label(text=kind.description)
+        button = row.row()
+        button.enabled = sizes()[name] > 0
+        button.operator(CLIPHEAD_OT_delete_data.bl_idname, text="Delete").kind = name
+    box.label(text=f"In {preferences.shared_folder()}", icon="FILE_FOLDER")
+    row = box.row()
+    row.prop(chosen, "keep")
+    row.operator(CLIPHEAD_OT_delete_data.bl_idname, text="Remove Everything", icon="TRASH").kind = EVERYTHING
+
+
+def _text(count):
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+# The end
+
+
+@dataclass(frozen=True)
+class Farewell:
+    """What to look at, and what to do, once this extension is removed. No bpy: a thread and the end of Python use it."""
+
+    extension: Path
+    own: Path  # its user folder, which Blender deletes on removal and keeps on an update
+    shared: Path
+    made: tuple  # history and presets: paths to be deleted in a data folder that the user chose
+    keep: tuple
+
+    def due(self):
+        return not self.extension.exists() and not self.own.exists()
+
+    def clean(self):
+        for path in self.made:
+            runtime.delete(path)
+        runtime.sign_out(self.shared, self.keep)
+
+
+_farewell = None
+
+
+def sign_in():
+    """Note that this Blender uses the shared folder, if it is there; the worker does so where it uses an engine in it."""
+    if preferences.shared_folder().is_dir() and not preferences.uses_own_engine():
+        with contextlib.suppress(OSError):
+            runtime.sign_in(preferences.shared_folder(), preferences.EXTENSION, "")
+
+
+def register():
+    global _farewell
+    _farewell = None
+    atexit.register(_at_exit)
+
+
+def unregister():
+    global _farewell
+    if not PACKAGE.startswith("bl_ext.") or not preferences.shared_folder().is_dir():
+        return
+    own = Path(bpy.utils.extension_path_user(PACKAGE, create=True))  # there, so that its end means something
+    keep = preferences.keeps_data()
+    made = () if keep else (*KINDS["history"].paths(), *KINDS["presets"].paths())
+    _farewell = Farewell(preferences.EXTENSION, own, preferences.shared_folder(), made, (runtime.PACKS,) if keep else ())
+    with contextlib.suppress(RuntimeError):  # Blender is ending: no more threads, but `_at_exit`
+        threading.Thread(target=_watch, args=(_farewell,), daemon=True).start()
+
+
+def _watch(farewell):
+    """Wait for the removal that may follow."""
+    end, gone = time.monotonic() + WATCH_FOR, 0
+    while _farewell is farewell and time.monotonic() < end:
+        gone = gone + 1 if farewell.due() else 0
+        if gone == CERTAIN:
+            farewell.clean()
+            return
+        time.sleep(WATCH_EVERY)
+
+
+def _at_exit():
+    if _farewell is not None and _farewell.due():
+        _farewell.clean()
