@@ -23,10 +23,16 @@ TICK = 0.1  # seconds
 
 @dataclass(frozen=True)
 class Place:
-    """Where a head goes when it is ready. Names, not references: these do not survive an undo."""
+    """Where a result goes when it is ready. Names, not references: these do not survive an undo."""
 
     scene: str
-    location: tuple  # metres
+    location: tuple = ()  # of a new head, metres
+    operator: str = "apply_result"  # takes the job's folder
+    choices: dict = field(default_factory=dict)  # more of the operator's properties
+
+    def properties(self, folder):
+        location = {"location": self.location} if self.location else {}
+        return {"folder": str(folder), **location, **self.choices}
 
 
 @dataclass
@@ -54,7 +60,11 @@ def running():
 
 def start(prompt, settings, place):
     """Begin a head, or queue it, and return at once; the timer places it. Raises ClipHeadError if the worker cannot start."""
-    job = _client().submit(prompt, settings, preferences.pack_folder(), new_folder())
+    follow(_client().submit(prompt, settings, preferences.pack_folder(), new_folder()), place)
+
+
+def follow(job, place):
+    """Let the timer take a job to its end, and its result to its place."""
     state.jobs[job], state.request = place, job.request
     if not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=TICK, persistent=True)
@@ -145,9 +155,12 @@ def _finish(job, place):
             raise job.error
         tell("Cancelled")
         return
-    folder, problems = job.folder, ()
+    folder, problems, head = job.folder, (), job.request["type"] == "generate"
+    if place is None and not head:  # a change of an object that is no more
+        discard(job.folder)
+        return
     try:
-        if place is None or preferences.history_size():
+        if head and (place is None or preferences.history_size()):
             folder = history.save(load_head(job.folder))
             discard(job.folder)
     except StorageError as error:
@@ -158,8 +171,9 @@ def _finish(job, place):
         tell("Another file was opened: the head is in the history")
         return
     with bpy.context.temp_override(**_where(place)):  # from the folder that stays: the operator may be redone
-        undo_step(bpy.ops.cliphead.apply_result, folder=str(folder), location=place.location)
-    tell(f"Done in {job.seconds:.0f} s", warnings=(*state.warnings, *problems))
+        undo_step(getattr(bpy.ops.cliphead, place.operator), **place.properties(folder))
+    if head:
+        tell(f"Done in {job.seconds:.0f} s", warnings=(*state.warnings, *problems))
 
 
 def _where(place):

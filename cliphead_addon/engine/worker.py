@@ -135,8 +135,10 @@ class Worker:
         job = message.get("id")
         print(f"--- job {job}", file=sys.stderr, flush=True)
         try:
+            progress = Reporter(self, job)
+            progress("Starting the engine", 0.0)  # before anything is imported
             do = self.make_head if message["type"] == "generate" else self.unwrap
-            do(message, Reporter(self, job))
+            do(message, progress)
         except ClipHeadError as error:
             self.send("error", id=job, code=error.code, text=str(error))
         except ModuleNotFoundError as error:
@@ -161,10 +163,9 @@ class Worker:
             self.send("result", id=job, folder=message["folder"])
         self.cancelled.discard(job)
 
-    def make_head(self, message, progress):
-        progress("Starting the engine", 0.0)
+    def load(self, message, progress):
+        """The engine's models for a message's pack and device, and its Prompt and Settings."""
         from .estimate import SECONDS, Estimate
-        from .jobfiles import save_head
         from .settings import Settings
         from .stages import Prompt
 
@@ -178,8 +179,13 @@ class Worker:
             progress("Loading the models", 0.0)
             self.models.clear()
             self.models[key] = self.engine.load_models(*key)
-        prompt, preview = Prompt(**message["prompt"]), self.previewer(message)
-        head = self.engine.generate(prompt, self.models[key], settings, progress, preview)
+        return self.models[key], Prompt(**message["prompt"]), settings
+
+    def make_head(self, message, progress):
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import save_head
+
+        head = self.engine.generate(prompt, models, settings, progress, self.previewer(message))
         progress("Writing the files", 0.0)
         save_head(head, message["folder"])
         progress("Writing the files", 1.0)
@@ -187,7 +193,6 @@ class Worker:
 
     def unwrap(self, message, progress):
         """Texture coordinates for the mesh in the job's folder, laid out as the pack's heads; needs no network."""
-        progress("Starting the engine", 0.0)
         from .geometry.foreign import unwrap_mesh
         from .geometry.unwrap import UVLayout
         from .jobfiles import load_mesh, save_unwrapped
