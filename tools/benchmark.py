@@ -6,6 +6,7 @@ $ python3 tools/dev.py bench expressions
 $ python3 tools/dev.py bench surface
 $ python3 tools/dev.py bench unwrap --heads 200
 $ python3 tools/dev.py bench quads
+$ python3 tools/dev.py bench worker
 """
 
 # ruff: noqa: E402
@@ -34,7 +35,7 @@ from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
 DENSE_CHUNK = 20000  # points at a time in the official fitting script
-OTHERS = ("expressions", "surface", "unwrap", "quads")  # in modules of their own, each with its own imports
+OTHERS = ("expressions", "surface", "unwrap", "quads", "worker")  # in modules of their own, each with its own imports
 PROMPT = "an old man with a wide nose, laughing"
 
 
