@@ -38,6 +38,7 @@ PROGRESS_INTERVAL = 0.05  # seconds between messages of one stage
 WATCH_INTERVAL = 0.2  # seconds between looks at the parent and the log
 SILENCE = 600.0  # seconds without a word from the parent, which says something every second, until an idle worker leaves
 PREVIEW_SIZE = 192  # px
+NO_MEMORY = ("out of memory", "not enough memory", "allocate memory")  # torch's words on cards, on Windows, and elsewhere
 HEAVY = {  # what the engine imports -> seconds until then on one core; between two of them a job can be cancelled
     "torch": 0.0,
     ".head": 1.9,
@@ -149,7 +150,7 @@ class Worker:
             if isinstance(error, OSError) and StorageError.is_about(error, message["folder"]):
                 remedy = "choose another folder in Edit > Preferences > File Paths > Temporary Files"
                 self.send("error", id=job, code=StorageError.code, text=str(StorageError.of(error, message["folder"], remedy)))
-            elif isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error):
+            elif isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
                 text = "There is not enough memory. Choose a lower resolution or texture size, or close other programs."
                 self.send("error", id=job, code="OOM", text=text)
             else:

@@ -147,7 +147,8 @@ def test_a_cancelled_job_ends_and_the_next_one_runs(worker, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "prompt, code", [("wrong", "BAD_PROMPT"), ("bug", "INTERNAL"), ("torchless", "NO_ENGINE"), ("huge", "OOM")]
+    "prompt, code",
+    [("wrong", "BAD_PROMPT"), ("bug", "INTERNAL"), ("torchless", "NO_ENGINE"), ("huge", "OOM"), ("torchfull", "OOM")],
 )
 def test_errors_are_answers(worker, tmp_path, prompt, code):
     worker.ask(prompt, tmp_path / "job")
