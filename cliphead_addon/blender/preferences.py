@@ -55,7 +55,9 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         column.prop(self, "idle_minutes")
         column.separator()
         column.label(text=f"Python in use: {python()}", icon="CONSOLE")
-        column.label(text=f"Log: {log_file()}", icon="TEXT")
+        row = column.row()
+        row.label(text=f"Log: {log_file()}", icon="TEXT")
+        row.operator("cliphead.copy_report", icon="COPYDOWN")
 
 
 def _chosen(name, default=""):
