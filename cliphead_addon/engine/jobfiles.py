@@ -37,7 +37,7 @@ NO_HEADER = (
     ValueError,
     TokenError,
 )  # what numpy's parser raises
-ABOUT_LIMIT = 16 << 20  # bytes of head.json
+JSON_LIMIT = 16 << 20  # bytes
 ABOUT = {  # its keys -> kinds
     "format": int,
     "recipe": dict,
@@ -162,7 +162,10 @@ def load_unwrapped(folder):
     inside = seam.size == 0 or 0 <= seam.min() <= seam.max() < len(arrays["vertices"])
     if uv.shape != (*arrays["faces"].shape, 2) or not np.isfinite(uv).all() or seam.shape[1:] != (2,) or not inside:
         raise JobFilesError(f"The coordinates in {folder} do not fit the mesh: {uv.shape}, {seam.shape}. Try again.")
-    return uv, seam, json.loads((Path(folder) / "unwrap.json").read_text(encoding="utf-8"))
+    try:
+        return uv, seam, read_json(Path(folder) / "unwrap.json")
+    except (OSError, ValueError) as error:
+        raise JobFilesError(f"The coordinates in {folder} cannot be read: {error}. Try again.") from error
 
 
 def load_array(path):
@@ -181,14 +184,19 @@ def load_array(path):
         raise ValueError(f"{Path(path).name} is no array: {error}") from error
 
 
-def _read_about(path):
-    """head.json -> dict with all its keys, of the kinds that `save_head` writes."""
-    if path.stat().st_size > ABOUT_LIMIT:
-        raise ValueError(f"{path.name} is larger than {ABOUT_LIMIT >> 20} MB")
+def read_json(path):
+    """A small .json file -> what it holds. Raises ValueError or OSError."""
+    if path.stat().st_size > JSON_LIMIT:
+        raise ValueError(f"{path.name} is larger than {JSON_LIMIT >> 20} MB")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except RecursionError as error:
         raise ValueError(f"{path.name} is nested too deeply") from error
+
+
+def _read_about(path):
+    """head.json -> dict with all its keys, of the kinds that `save_head` writes."""
+    about = read_json(path)
     for key, kind in ABOUT.items():
         if not isinstance(about, dict) or not isinstance(about.get(key), kind):
             raise ValueError(f"{path.name} has no '{key}'")
