@@ -35,8 +35,8 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         max=10000,
     )
     idle_minutes: bpy.props.IntProperty(
-        name="Free Memory After",
-        description="Minutes without a head after which the engine is stopped and its memory freed; 0 keeps it",
+        name="Free Memory After Minutes",
+        description="Without a head for so long, the engine is stopped and its memory freed; 0 keeps it",
         default=15,
         min=0,
         max=1440,
