@@ -2,8 +2,9 @@
 
 Words in the prompt ask for them: "slow" takes ten seconds, "brief" half a second, "stuck" never looks at its progress callback,
 "crash" ends the process, "killed" does so as the system does when memory is short, "wrong" raises an error for the user, "bug"
-one for the programmer, "noisy" prints to stdout, "torchless" imports a package that is not there, "huge" runs out of memory,
-"full", "numpyfull" and "protected" fail to write their files. "curls" puts hair on the head; "painted" shows two previews.
+one for the programmer, "noisy" prints to stdout, "torchless" imports a package that is not there, "huge" and "torchfull" run
+out of memory, "full", "numpyfull" and "protected" fail to write their files. "curls" puts hair on the head; "painted" shows two
+previews.
 """
 
 import errno
@@ -149,6 +150,8 @@ def misbehave(text, progress):
         import a_package_nobody_has  # noqa: F401
     if "huge" in text:
         raise MemoryError
+    if "torchfull" in text:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you tried to ...")
     if "killed" in text:
         os.kill(os.getpid(), signal.SIGKILL)
     for word, error in UNWRITABLE.items():

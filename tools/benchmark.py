@@ -7,6 +7,7 @@ $ python3 tools/dev.py bench surface
 $ python3 tools/dev.py bench unwrap --heads 200
 $ python3 tools/dev.py bench quads
 $ python3 tools/dev.py bench sliders
+$ python3 tools/dev.py bench worker
 """
 
 # ruff: noqa: E402
@@ -35,7 +36,14 @@ from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
 DENSE_CHUNK = 20000  # points at a time in the official fitting script
-OTHERS = ("expressions", "surface", "unwrap", "quads", "sliders")  # in modules of their own, each with its own imports
+OTHERS = (
+    "expressions",
+    "surface",
+    "unwrap",
+    "quads",
+    "sliders",
+    "worker",
+)  # in modules of their own, each with its own imports
 PROMPT = "an old man with a wide nose, laughing"
 
 

@@ -4,7 +4,9 @@ A folder `<data>/history/<UTC time>-<seed>` holds the files of `jobfiles.save_he
 """
 
 import json
+import os
 import shutil
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,6 +21,7 @@ RECIPE = "recipe.json"
 KINDS = (".npy", ".json", ".png")  # of a finished job's files
 TIME = "%Y%m%dT%H%M%SZ"
 DRAFT = ".draft-"  # begins the name of a folder that is still being written
+STALE = 3600.0  # seconds after which nobody writes it any more
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def save(saved):
     """
     home, seed = folder(), saved.recipe.get("prompt", {}).get("seed", 0)
     stem = f"{datetime.now(UTC).strftime(TIME)}-{int(seed)}"
-    draft = home / f"{DRAFT}{stem}"
+    draft = home / f"{DRAFT}{stem}-{os.getpid()}"  # another Blender may finish a head in the same second
     try:
         draft.mkdir(parents=True, exist_ok=True)
         for path in saved.folder.iterdir():
@@ -68,6 +71,9 @@ def save(saved):
         raise StorageError.of(error, home) from error
     for entry in entries()[preferences.history_size() :]:
         remove(entry)
+    for left in home.glob(f"{DRAFT}*"):  # by a Blender that ended in the middle
+        if time.time() - left.stat().st_mtime > STALE:
+            shutil.rmtree(left, ignore_errors=True)
     return place
 
 

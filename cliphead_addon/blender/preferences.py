@@ -40,8 +40,8 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         max=10000,
     )
     idle_minutes: bpy.props.IntProperty(
-        name="Free Memory After",
-        description="Minutes without a head after which the engine is stopped and its memory freed; 0 keeps it",
+        name="Free Memory After Minutes",
+        description="Without a head for so long, the engine is stopped and its memory freed; 0 keeps it",
         default=15,
         min=0,
         max=1440,
@@ -75,7 +75,9 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
             column.label(text="This is the slim extension: choose an External Python", icon="ERROR")
         else:
             column.label(text=f"Python in use: {python()}", icon="CONSOLE")
-        column.label(text=f"Log: {log_file()}", icon="TEXT")
+        row = column.row()
+        row.label(text=f"Log: {log_file()}", icon="TEXT")
+        row.operator("cliphead.copy_report", icon="COPYDOWN")
         adapt.draw(column, self)
         storage.draw(context, self.layout, self)
 

@@ -28,6 +28,8 @@ def draw_jobs(layout):
 
 def words(job):
     """What a running job does, and how long it still takes."""
+    if job.cancel_asked is not None:
+        return job.stage
     quiet = session.state.client.quiet
     if quiet:
         return f"{job.stage}: busy for {quiet:.0f} s"

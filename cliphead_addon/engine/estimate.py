@@ -12,7 +12,7 @@ SECONDS = {  # stage -> seconds on two cores at the default settings, in the ord
     "Painting the texture": 2.0,
     "Writing the files": 0.5,
 }
-PRIOR = 2.0  # seconds of work for which the pace of earlier heads is trusted more than this one's
+PRIOR = 1.0  # seconds of work for which the pace of earlier heads is trusted more than this one's
 
 
 class Estimate:

@@ -41,7 +41,7 @@ NO_HEADER = (
     ValueError,
     TokenError,
 )  # what numpy's parser raises
-ABOUT_LIMIT = 16 << 20  # bytes of a description
+JSON_LIMIT = 16 << 20  # bytes
 ABOUT = {  # keys of head.json -> kinds
     "format": int,
     "recipe": dict,
@@ -181,7 +181,10 @@ def load_unwrapped(folder):
     inside = seam.size == 0 or 0 <= seam.min() <= seam.max() < len(arrays["vertices"])
     if uv.shape != (*arrays["faces"].shape, 2) or not np.isfinite(uv).all() or seam.shape[1:] != (2,) or not inside:
         raise JobFilesError(f"The coordinates in {folder} do not fit the mesh: {uv.shape}, {seam.shape}. Try again.")
-    return uv, seam, json.loads((Path(folder) / "unwrap.json").read_text(encoding="utf-8"))
+    try:
+        return uv, seam, read_json(Path(folder) / "unwrap.json")
+    except (OSError, ValueError) as error:
+        raise JobFilesError(f"The coordinates in {folder} cannot be read: {error}. Try again.") from error
 
 
 def save_expressions(found, folder):
@@ -297,15 +300,19 @@ def _read_about(path):
     return about
 
 
-def _read_table(path, keys):
-    """A JSON file -> dict that has all of the keys: name -> kind."""
-    path = Path(path)
-    if path.stat().st_size > ABOUT_LIMIT:
-        raise ValueError(f"{path.name} is larger than {ABOUT_LIMIT >> 20} MB")
+def read_json(path):
+    """A small .json file -> what it holds. Raises ValueError or OSError."""
+    if path.stat().st_size > JSON_LIMIT:
+        raise ValueError(f"{path.name} is larger than {JSON_LIMIT >> 20} MB")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except RecursionError as error:
         raise ValueError(f"{path.name} is nested too deeply") from error
+
+
+def _read_table(path, keys):
+    """A JSON file -> dict that has all of the keys: name -> kind."""
+    about = read_json(path)
     for key, kind in keys.items():
         if not isinstance(about, dict) or not isinstance(about.get(key), kind):
             raise ValueError(f"{path.name} has no '{key}'")

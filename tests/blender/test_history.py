@@ -1,5 +1,6 @@
 """Finished heads that are kept and come back."""
 
+import os
 import shutil
 
 import fake_engine
@@ -72,6 +73,15 @@ def test_what_is_damaged_is_passed_over(history, make):
     assert [entry.recipe["prompt"]["seed"] for entry in history.entries()] == [3, 1]
     with pytest.raises(JobFilesError):
         history.load(history.entries()[0])
+
+
+def test_what_a_blender_left_in_the_middle_is_cleared_away(history, make):
+    old, new = history.folder() / ".draft-1", history.folder() / ".draft-2"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    history.save(make())
+    assert not old.exists() and new.exists() and len(history.entries()) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_a_message(history, make, tmp_path):

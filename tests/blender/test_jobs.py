@@ -276,6 +276,14 @@ def test_the_report_has_versions_recipe_and_log_and_no_name(session):
     assert bpy.ops.cliphead.copy_report() == {"FINISHED"}
 
 
+def test_a_worker_of_another_version_is_refused(session, monkeypatch, tmp_path):
+    text = GARBAGE.format(python=sys.executable, garbage="").replace('"protocol": 2', '"protocol": 1')
+    monkeypatch.setenv("CLIPHEAD_PYTHON", script(tmp_path, "python", text))
+    press_generate(session, "a man")
+    let_time_pass(session)
+    assert "speaks protocol 1, not 2. Restart Blender" in session.state.message
+
+
 GARBAGE = """#!{python}
 import json, sys, time
 def send(message):
