@@ -195,7 +195,8 @@ def encode(model, sentences, chunks=6):
 class Teacher(nn.Module):
     """What is thrown away after training: an encoder of the parameters, and heads that read a sentence back."""
 
-    def __init__(self, width=ARCHITECTURE["embed_dim"], hidden=256):
+    def __init__(self, width=ARCHITECTURE["embed_dim"], hidden=256, rarity=1.0):
+        """rarity: (P,) how much more a number counts when a sentence speaks of it, because few do."""
         super().__init__()
         parameters = captions.PARAMETERS
         self.parameters_in = nn.Sequential(nn.Linear(parameters, hidden), nn.GELU(), nn.Linear(hidden, width))
@@ -204,7 +205,7 @@ class Teacher(nn.Module):
         amounts = torch.ones(parameters)
         for topic in CHOICES:
             amounts[captions.SLICES[topic]] = 0
-        self.register_buffer("amounts", amounts, persistent=False)
+        self.register_buffer("amounts", amounts * rarity, persistent=False)
         self.scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
 
     def _choice(self, topic, read, rows, masks):
@@ -269,6 +270,12 @@ class Keeper:
         same = weight.min(1).values >= PADDING  # sentences without new words
         turned = (1 - (F.normalize(embedding(model, new, found), dim=-1) * ends).sum(-1)) * same
         return (weight * difference).sum() / weight.sum() + turned.mean()
+
+
+def rarity(masks):
+    """Masks (N,P) of what sentences speak of -> (P,) one for a number of usual frequency, more for rare ones."""
+    share = masks.mean(0)
+    return (share.median() / share.clamp(min=1e-6)).sqrt().clamp(0.5, 3.0)
 
 
 def batch(crowd, spell, rng, size):
@@ -384,7 +391,8 @@ def main():
     if before:
         model.load_state_dict(grown(load_file(anchor / "model.safetensors"), model.vocab_size))
     tokenizer = open_clip.SimpleTokenizer(bpe_path=str(tower / "vocabulary.txt.gz"), context_length=model.context_length)
-    spell, teacher = Speller(tokenizer), Teacher()
+    spell = Speller(tokenizer)
+    teacher = Teacher(rarity=rarity(batch(crowd, spell, np.random.default_rng(2), 4000)[3]))
     keeper = Keeper(before, spell) if before else None
     learnt = [p for name, p in model.named_parameters() if not name.startswith("visual") and name != "logit_scale"]
     gentle = 0.5 if before else 1.0  # the teacher is always new, the tower has little to forget
