@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -158,6 +159,26 @@ def test_other_files_are_not_replaced(pack, other, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(PackError, match="holds other files"):
         adapt.adapt(pack.folder, "adapt-other", other[1], tmp_path)
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_weights_that_would_run_code_are_refused(pack, tmp_path):
+    (tmp_path / "bomb.pt").write_bytes(pickle.dumps(Bomb(tmp_path / "exploded")))
+    with pytest.raises(PackError, match="without running code"):
+        adapt.adapt(pack.folder, "adapt-other", tmp_path / "bomb.pt", tmp_path / "new")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_model_that_nobody_knows_is_named(pack, other, tmp_path):
+    with pytest.raises(PackError, match="adapt-unheard-of"):
+        adapt.adapt(pack.folder, "adapt-unheard-of", other[1], tmp_path / "new")
 
 
 def test_a_pack_without_captions_is_told_so(pack, other, tmp_path):
