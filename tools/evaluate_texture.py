@@ -295,7 +295,8 @@ class Bench:
         self.first_seed, self.resolution = first_seed, resolution
         self.atlas = studio_atlas(self.population, self.models.layout, MEASURED)
         self.regions = Regions.of(self.atlas, self.models.quads)
-        self.empty = self.models.text.encode("", required=False).tokens
+        self.reader = self.models.texture_text or self.models.text
+        self.empty = self.reader.encode("", required=False).tokens
         self.shapes = {}
 
     def study(self, index, style=0):
@@ -316,7 +317,7 @@ class Bench:
         """What a user would get: (size,size,3) uint8, and the seconds it took."""
         settings = Settings()
         coverage = raster.coverage(study.uv, size)
-        tokens = self.models.text.encode(study.text, required=False).tokens
+        tokens = self.reader.encode(study.text, required=False).tokens
         started = time.perf_counter()
         image = self.models.texture.paint(
             tokens,
