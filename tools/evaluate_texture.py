@@ -330,7 +330,7 @@ class Bench:
             guidance=settings.guidance,
             size=size,
         )
-        return image, time.perf_counter() - started
+        return getattr(image, "albedo", image), time.perf_counter() - started
 
     def painted(self, study, size, seed):
         """The painter's texture of the same look and head: (size,size,3) uint8."""

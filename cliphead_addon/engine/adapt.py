@@ -18,13 +18,16 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from .errors import PackError
-from .nets.mapping import Mapper, Mappers, hair_features, split, split_hair
+from .nets.mapping import LOG_DEVIATION, Mapper, Mappers, hair_features, split_hair
 from .nets.text import TextModel
 from .packs import BUNDLED, MANIFEST, open_pack, set_part
 
 MINUTES = 9.0  # in all: reading the captions takes what is left after TRAINING
 TRAINING = 2.0  # minutes of it for the networks
 STEPS, BATCH, RATE = 4000, 256, 1e-3
+LINEAR = (  # of a mappers part, beside the networks
+    "identity_basis", "identity_mean", "identity_named", "expression_basis", "expression_mean", "neutral", "hair_basis",
+)  # fmt: skip
 READ_AT_ONCE = 32  # sentences, of similar length
 FLOOR = 0.02  # of the largest deviation over captions: directions of the embedding below it count less
 BORROWED = ("layout", "identity", "expression", "expressions", "bases", "texture", "upscaler", "quads", "hair")
@@ -116,14 +119,10 @@ class Student:
         variance, directions = torch.linalg.eigh(torch.cov(embeddings.T.double()))
         deviation = variance.clamp(min=0).sqrt()
         self.even = (directions / (deviation + FLOOR * deviation.max()).clamp(min=1e-12)).float()  # (D,D)
-        inputs = len(self.even)
-        dimensions = 2 * teacher.identity_basis.shape[1]
-        self.identity = Mapper(inputs, dimensions, dropout=0.1)
-        self.expression = Mapper(inputs, teacher.expression_basis.shape[1], dropout=0.05)
-        self.hair = None
-        if teacher.hair_basis is not None:
-            shape = teacher.identity_basis.shape[1]
-            self.hair = Mapper(inputs + shape, teacher._hair.layers[-1].out_features, dropout=0.1)
+        inputs, shape = len(self.even), teacher.identity_basis.shape[1]
+        self.identity = like(teacher._identity, inputs, 0.1)
+        self.expression = like(teacher._expression, inputs, 0.05)
+        self.hair = None if teacher.hair_basis is None else like(teacher._hair, inputs + shape, 0.1)
         for mapper in self.networks.values():
             mapper.scale = 1.0  # `features` are of unit size already
 
@@ -158,10 +157,11 @@ class Student:
         """Divergences of the new answers from the teacher's, per sentence."""
         teacher = self.teacher
         with torch.no_grad():
-            mean, log_deviation = split(teacher._identity(ours))
+            mean, log_deviation, log_limit = self.parts(teacher._identity(ours))
             weights = teacher._expression(ours)
             shape = mean + log_deviation.exp() * torch.randn(mean.shape, generator=random)
-        loss = divergence(mean, log_deviation, *split(self.identity(features))).mean()
+        new_mean, new_deviation, new_limit = self.parts(self.identity(features))
+        loss = divergence(mean, log_deviation, new_mean, new_deviation).mean() + (log_limit - new_limit).square().sum(-1).mean()
         loss = loss + (self.expression(features) - weights).square().sum(-1).mean()
         if self.hair is not None:
             with torch.no_grad():
@@ -170,11 +170,16 @@ class Student:
             loss = loss + F.cross_entropy(found, logits.softmax(-1)) + divergence(*amounts, *new_amounts).mean()
         return loss
 
+    def parts(self, output):
+        """Identity network output -> mean (B,D), log deviation (B,D) of shape parameters, (B,Q) of quantities beside them."""
+        D = self.teacher.identity_basis.shape[1]
+        deviations = log_deviations(output[..., D:])
+        return output[..., :D], deviations[..., :D], deviations[..., D:]
+
     def arrays(self):
         """Tensors of a mappers part: the teacher's linear maps and new networks, whose folded first layers need float32."""
-        teacher = self.teacher
-        linear = ("identity_basis", "identity_mean", "expression_basis", "expression_mean", "neutral", "hair_basis")
-        found = {name: torch.from_numpy(getattr(teacher, name)).half() for name in linear if getattr(teacher, name) is not None}
+        linear = {name: getattr(self.teacher, name, None) for name in LINEAR}
+        found = {name: torch.from_numpy(a).half() for name, a in linear.items() if a is not None and a.size}
         for name, mapper in self.networks.items():
             state = {key: value.clone() for key, value in mapper.state_dict().items()}
             first, inputs = state["layers.0.weight"], len(self.even)
@@ -185,6 +190,17 @@ class Student:
             half = {key: value if key.startswith("layers.0.") else value.half() for key, value in state.items()}
             found |= {f"{name}.{key}": value.contiguous() for key, value in half.items()}
         return found
+
+
+def like(mapper, inputs, dropout):
+    """A new Mapper of a trained one's widths behind other inputs."""
+    return Mapper(inputs, mapper.layers[-1].out_features, mapper.layers[0].out_features, dropout)
+
+
+def log_deviations(output):
+    """What a network gives for a deviation -> its logarithm, within LOG_DEVIATION."""
+    low, high = LOG_DEVIATION
+    return low + (high - low) * torch.sigmoid(output)
 
 
 def divergence(mean, log_deviation, new_mean, new_log_deviation):

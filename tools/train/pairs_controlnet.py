@@ -23,9 +23,10 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
+from cliphead_addon.engine.adapt import log_deviations
 from cliphead_addon.engine.geometry import raster
 from cliphead_addon.engine.head import HeadModel
-from cliphead_addon.engine.nets.mapping import Mapper, split
+from cliphead_addon.engine.nets.mapping import Mapper
 from cliphead_addon.engine.packs import open_pack, set_part
 from tools.evaluate_clip import CENTRE, HALF, Judge
 
@@ -132,7 +133,8 @@ def fit(embeddings, targets, mean, loss, outputs, dropout):
 
 
 def likelihood(output, target):
-    mean, log_deviation = split(output)
+    mean, deviation = output.chunk(2, dim=-1)
+    log_deviation = log_deviations(deviation)
     return (0.5 * ((target - mean) * (-log_deviation).exp()).square() + log_deviation).mean()
 
 
