@@ -28,7 +28,7 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
 
     clip_model: bpy.props.StringProperty(
         name="CLIP Model",
-        description="A name of open_clip's; its text tower reads the descriptions. OpenAI's weights want a name with -quickgelu",
+        description="A name of open_clip's; its text tower reads the descriptions. OpenAI's weights need one with -quickgelu",
         default="ViT-L-14",
     )
     clip_weights: bpy.props.StringProperty(
