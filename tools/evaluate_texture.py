@@ -19,7 +19,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from cliphead_addon.engine.geometry import frames, raster
 from cliphead_addon.engine.geometry.unwrap import unwrap
 from cliphead_addon.engine.models import load_models
-from cliphead_addon.engine.nets.texture import resize, seam_pairs
+from cliphead_addon.engine.nets.texture import TextureModel, resize, seam_pairs
 from cliphead_addon.engine.pipeline import HINT_SIZE
 from cliphead_addon.engine.settings import Settings
 from tools.studio import captions, skin
@@ -295,7 +295,9 @@ class Bench:
         self.first_seed, self.resolution = first_seed, resolution
         self.atlas = studio_atlas(self.population, self.models.layout, MEASURED)
         self.regions = Regions.of(self.atlas, self.models.quads)
-        self.empty = self.models.text.encode("", required=False).tokens
+        self.plain = TextureModel(self.models.texture.pipeline)  # without super-resolution: for broad colours alone
+        self.reader = self.models.texture_text or self.models.text
+        self.empty = self.reader.encode("", required=False).tokens
         self.shapes = {}
 
     def study(self, index, style=0):
@@ -316,9 +318,10 @@ class Bench:
         """What a user would get: (size,size,3) uint8, and the seconds it took."""
         settings = Settings()
         coverage = raster.coverage(study.uv, size)
-        tokens = self.models.text.encode(study.text, required=False).tokens
+        tokens = self.reader.encode(study.text, required=False).tokens
+        painter = self.models.texture if size > SMALL else self.plain
         started = time.perf_counter()
-        image = self.models.texture.paint(
+        image = painter.paint(
             tokens,
             self.empty,
             study.normal_uv,
@@ -329,7 +332,7 @@ class Bench:
             guidance=settings.guidance,
             size=size,
         )
-        return image, time.perf_counter() - started
+        return getattr(image, "albedo", image), time.perf_counter() - started
 
     def painted(self, study, size, seed):
         """The painter's texture of the same look and head: (size,size,3) uint8."""

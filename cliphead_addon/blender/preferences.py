@@ -47,7 +47,9 @@ class CLIPHEAD_AP_preferences(bpy.types.AddonPreferences):
         max=1440,
     )
     clip_model: bpy.props.StringProperty(
-        name="CLIP Model", description="A name of open_clip's; its text tower reads the descriptions", default="ViT-L-14"
+        name="CLIP Model",
+        description="A name of open_clip's; its text tower reads the descriptions. OpenAI's weights need one with -quickgelu",
+        default="ViT-L-14",
     )
     clip_weights: bpy.props.StringProperty(
         name="Weights", description="The CLIP model's weights, a file on this computer", subtype="FILE_PATH"

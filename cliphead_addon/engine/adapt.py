@@ -25,6 +25,9 @@ from .packs import BUNDLED, MANIFEST, open_pack, set_part
 MINUTES = 9.0  # in all: reading the captions takes what is left after TRAINING
 TRAINING = 2.0  # minutes of it for the networks
 STEPS, BATCH, RATE = 4000, 256, 1e-3
+LINEAR = (  # of a mappers part, beside the networks
+    "identity_basis", "identity_mean", "identity_named", "expression_basis", "expression_mean", "neutral", "hair_basis",
+)  # fmt: skip
 READ_AT_ONCE = 32  # sentences, of similar length
 FLOOR = 0.02  # of the largest deviation over captions: directions of the embedding below it count less
 BORROWED = ("layout", "identity", "expression", "expressions", "bases", "texture", "upscaler", "quads", "hair")
@@ -117,14 +120,11 @@ class Student:
         variance, directions = torch.linalg.eigh(torch.cov(embeddings.T.double()))
         deviation = variance.clamp(min=0).sqrt()
         self.even = (directions / (deviation + FLOOR * deviation.max()).clamp(min=1e-12)).float()  # (D,D)
-        inputs = len(self.even)
+        inputs, shape = len(self.even), teacher.identity_basis.shape[1]
         self.named = torch.from_numpy(teacher.identity_named).float()  # (D,Q)
-        self.identity = Mapper(inputs, teacher._identity.layers[-1].out_features, dropout=0.1)
-        self.expression = Mapper(inputs, teacher.expression_basis.shape[1], dropout=0.05)
-        self.hair = None
-        if teacher.hair_basis is not None:
-            shape = teacher.identity_basis.shape[1]
-            self.hair = Mapper(inputs + shape, teacher._hair.layers[-1].out_features, dropout=0.1)
+        self.identity = like(teacher._identity, inputs, 0.1)
+        self.expression = like(teacher._expression, inputs, 0.05)
+        self.hair = None if teacher.hair_basis is None else like(teacher._hair, inputs + shape, 0.1)
         for mapper in self.networks.values():
             mapper.scale = 1.0  # `features` are of unit size already
 
@@ -177,17 +177,8 @@ class Student:
 
     def arrays(self):
         """Tensors of a mappers part: the teacher's linear maps and new networks, whose folded first layers need float32."""
-        teacher = self.teacher
-        linear = (
-            "identity_basis",
-            "identity_named",
-            "identity_mean",
-            "expression_basis",
-            "expression_mean",
-            "neutral",
-            "hair_basis",
-        )
-        found = {name: torch.from_numpy(getattr(teacher, name)).half() for name in linear if getattr(teacher, name) is not None}
+        linear = {name: getattr(self.teacher, name, None) for name in LINEAR}
+        found = {name: torch.from_numpy(a).half() for name, a in linear.items() if a is not None and a.size}
         for name, mapper in self.networks.items():
             state = {key: value.clone() for key, value in mapper.state_dict().items()}
             first, inputs = state["layers.0.weight"], len(self.even)
@@ -198,6 +189,11 @@ class Student:
             half = {key: value if key.startswith("layers.0.") else value.half() for key, value in state.items()}
             found |= {f"{name}.{key}": value.contiguous() for key, value in half.items()}
         return found
+
+
+def like(mapper, inputs, dropout):
+    """A new Mapper of a trained one's widths behind other inputs."""
+    return Mapper(inputs, mapper.layers[-1].out_features, mapper.layers[0].out_features, dropout)
 
 
 def divergence(mean, log_deviation, new_mean, new_log_deviation):

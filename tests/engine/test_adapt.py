@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -26,7 +27,7 @@ WORDS = sorted({word for sentence in SENTENCES for word in sentence.split()})
 
 def mappers_arrays():
     torch.manual_seed(1)
-    networks = {"identity": Mapper(C, 2 * D, 16), "expression": Mapper(C, W, 16), "hair": Mapper(C + D, H + 2 * AMOUNTS, 16)}
+    networks = {"identity": Mapper(C, 2 * D, 48), "expression": Mapper(C, W, 48), "hair": Mapper(C + D, H + 2 * AMOUNTS, 48)}
     arrays = {f"{name}.{key}": value * 1.5 for name, net in networks.items() for key, value in net.state_dict().items()}
     shapes = {"identity_basis": (I, D), "identity_mean": (I,), "expression_basis": (X, W), "expression_mean": (X,)}
     shapes |= {"neutral": (X,), "hair_basis": (H, 1 + AMOUNTS, I)}
@@ -52,7 +53,8 @@ def student(teacher, embeddings):
     torch.manual_seed(3)
     student = adapt.Student(teacher, embeddings[1])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adapt, "STEPS", 250)
+        patch.setattr(adapt, "STEPS", 400)
+        patch.setattr(adapt, "RATE", 4e-3)
         student.learn(*(part[:350] for part in embeddings), 600, lambda stage, fraction: None)
     return student
 
@@ -166,6 +168,26 @@ def test_a_pack_whose_parts_are_borrowed_must_be_beside_the_lender(other, tmp_pa
     shutil.copytree(BUNDLED / "starter", mine)
     with pytest.raises(PackError, match="beside"):
         adapt.adapt(mine, "adapt-other", other[1], tmp_path / "new")
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_weights_that_would_run_code_are_refused(pack, tmp_path):
+    (tmp_path / "bomb.pt").write_bytes(pickle.dumps(Bomb(tmp_path / "exploded"), protocol=2))
+    with pytest.raises(PackError, match="without running code"):
+        adapt.adapt(pack.folder, "adapt-other", tmp_path / "bomb.pt", tmp_path / "new")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_model_that_nobody_knows_is_named(pack, other, tmp_path):
+    with pytest.raises(PackError, match="adapt-unheard-of"):
+        adapt.adapt(pack.folder, "adapt-unheard-of", other[1], tmp_path / "new")
 
 
 def test_a_pack_without_captions_is_told_so(pack, other, tmp_path):

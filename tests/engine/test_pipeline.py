@@ -27,6 +27,24 @@ def head(models):
     return generate(PROMPT, models, SMALL)
 
 
+class OtherReader:
+    """Another CLIP's text tower: the same shapes, other token features, no vocabulary."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def encode(self, text, required=True):
+        return replace(self.text.encode(text, required), tokens=np.zeros((4, 3), np.float32), warnings=())
+
+
+def test_the_texture_keeps_its_own_reader_beside_another_clip(head, models):
+    adapted = replace(models, text=OtherReader(models.text), texture_text=models.text)
+    same = generate(PROMPT, adapted, SMALL)
+    np.testing.assert_array_equal(same.textures.albedo, head.textures.albedo)
+    told = generate(Prompt("an old zyzzyva man", seed=7), adapted, replace(SMALL, hair="none")).warnings
+    assert [warning for warning in told if warning.startswith("For the texture:") and "zyzzyva" in warning]
+
+
 def all_turn_left(uv):
     """Whether every corner of polygons (F,n,2) is convex."""
     side = np.roll(uv.astype(np.float64), -1, axis=1) - uv

@@ -57,7 +57,8 @@ def draw_head(pack, seed):
         for shape, value in EXPRESSIONS[name].items():
             shapes[shape] = shapes.get(shape, 0) + weight * value
     vertices, colours = population.vertices(person, shapes), camera.colours(look, rng)
-    pictures = np.stack([camera.picture(vertices, colours, rng) for _ in range(VIEWS)])
+    hair = camera.hair(person, look, colours, rng)
+    pictures = np.stack([camera.picture(vertices, colours, rng, hair=hair) for _ in range(VIEWS)])
     return pictures, {"seed": seed, "z": z, "look": asdict(look), "expression": expression}
 
 
@@ -159,7 +160,8 @@ def train(pack, minutes, size, rate, threads):
         views = album.pictures[chosen, torch.randint(VIEWS, (size,))]
         image = model.encode_image(prepare(views, shift=3), normalize=True)
         with torch.no_grad():
-            sentences = F.normalize(encode(model, [spell(s) for s in album.sentences(chosen.tolist(), rng)]), dim=-1)
+            told = album.sentences(chosen.tolist(), rng, tries=int(rng.integers(1, 5)))  # short ones teach little
+            sentences = F.normalize(encode(model, [spell(s) for s in told]), dim=-1)
             known = F.normalize(teacher.parameters_in(album.parameters[chosen]), dim=-1)
         loss = contrast(image, sentences, scale) + contrast(image, known, scale)
         optimiser.zero_grad()

@@ -132,7 +132,7 @@ def fit(embeddings, targets, mean, loss, outputs, dropout):
 
 
 def likelihood(output, target):
-    mean, log_deviation = split(output)
+    mean, log_deviation, _ = split(output, target.shape[-1])
     return (0.5 * ((target - mean) * (-log_deviation).exp()).square() + log_deviation).mean()
 
 

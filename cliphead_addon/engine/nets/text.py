@@ -150,10 +150,13 @@ class TextModel:
                 model, tokenizer = open_clip.create_model(name, require_pretrained=True), open_clip.get_tokenizer(name)
             else:
                 model, tokenizer, vocabulary = _load_own(folder / part["folder"])
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except PackError:
+            raise
+        except Exception as error:  # every format of weights has its own
             raise PackError(
-                f"The text model {part.get('folder') or part.get('architecture')} cannot be loaded: {error} "
-                "Check the pack's [parts.text], or install the pack again."
+                f"The text model {part.get('folder') or part.get('architecture')} cannot be loaded "
+                f"({type(error).__name__}: {str(error)[:300]}). Its weights must be a safetensors file, or one that torch "
+                "opens without running code from it, and belong to that model. If they came with a pack, install it again."
             ) from error
         if not keep_image and hasattr(model, "visual"):
             del model.visual
