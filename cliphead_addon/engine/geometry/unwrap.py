@@ -17,11 +17,13 @@ FIXED_POINTS = 64  # of the boundary that the landmark warp must not move
 FADE = 0.12  # depth, in units of inside_curve, over which the warp dies out towards the boundary
 WARP_STEPS = 4
 LATTICE = 97  # samples per axis for the warp
-LEAST_AREA = 1e-11  # twice a triangle's area in [-1,1]^2; float32 coordinates can tell 1e-14 apart
 # Factors per round on crowded vertices: once, and again for every ring further inside. No pair suits every pocket.
 SOFTER = ((0.2, 0.7), (0.7, 0.7), (1.0, 0.8), (0.2, 1.0), (0.5, 0.9))
 SOFTENINGS = 8  # rounds at most with each pair
-MOST_NEEDLES, NEEDLE_STEPS = 50, 12  # triangles turned over by rounding that are opened, by 2^-24 to 2^-13 of the tile
+POCKET_RINGS = 12  # of triangles around a pocket that make room
+SHRUNK = 2.0  # about as much as magnification shrinks the sides of triangles far from the face
+FEW = 1e-3  # share of all triangles, or 50, that may be mended one by one where rounding or the warp turned them over
+NEEDLE_STEPS = 12  # needles are opened by 2^-24 to 2^-13 of the tile
 DAMPINGS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 FRONT = 0.05  # of the nose tip's z: landmarks further in front outline the face
 FACE_REACH = 1.6  # the face reaches this much farther from its middle than its landmarks
@@ -74,12 +76,14 @@ def lay_out(flat, layout, anchors=None, magnified=True):
     """
     tried = []
     for plane, damping in _warps(flat, layout, anchors):
-        uv = to_tile(magnify(plane, layout) if magnified and layout is not None else plane)
-        uv, needles = _opened(uv, flat.faces, flat.rim)
-        proof = prove_one_to_one(uv, flat.faces, flat.rim)
-        tried.append([damping, proof["flipped"]])
-        if not proof["flipped"]:
+        shown = magnify(plane, layout) if magnified and layout is not None else plane
+        uv, needles, folded = _stored(shown, flat.faces, flat.rim)
+        if folded.any() and _few(folded):  # else the warp itself folds
+            _, uv, needles, folded = _mended(flat.vertices, flat.faces, flat.rim, shown)
+        tried.append([damping, int(folded.sum())])
+        if not folded.any():
             break
+    proof = prove_one_to_one(uv, flat.faces, flat.rim)
     if proof["flipped"] or not proof["boundary_simple"]:
         raise UnwrapError(
             f"{proof['flipped']} of {len(flat.faces)} triangles fold over in UV space. Try another resolution or seed."
@@ -97,7 +101,7 @@ def _opened(uv, faces, rim):
     """
     folded = _folded(uv, faces)
     count = int(folded.sum())
-    if not 0 < count <= MOST_NEEDLES:
+    if not count or not _few(folded):
         return uv, 0
     uv, fixed = uv.copy(), np.isin(np.arange(len(uv)), rim)
     for exponent in range(NEEDLE_STEPS):
@@ -209,31 +213,87 @@ def flatten(mesh, seam_share=None):
 
 
 def _roomy_map(vertices, faces, rim, rim_uv):
-    """The harmonic map (V',2), bent where it would crowd triangles beyond what float32 coordinates can tell apart.
+    """The harmonic map (V',2), bent where it would fold or crowd triangles beyond what float32 coordinates can tell apart.
 
-    Deep, narrow pockets, such as a closed tunnel behind an ear, shrink with every ring of triangles and with every very
-    uneven weight. Even weights that grow softer from ring to ring give them room.
+    Plain cotangents keep angles best and flip a few triangles, which `_mended` puts right in place. Where that fails,
+    positive weights everywhere begin without a fold.
     """
-    fewest = None
+    uv = HarmonicSolver(vertices, faces, rim, positive=False).solve(rim_uv) / SHRUNK
+    uv, _, _, folded = _mended(vertices, faces, rim, uv)
+    if folded.any():
+        held = np.isin(np.arange(len(uv)), rim)
+        uv = _relaid(vertices, faces, uv, held)
+        uv = _softened(vertices, faces, rim, uv, held, _stored(uv, faces, rim)[2])[0]
+    return uv * SHRUNK
+
+
+def _mended(vertices, faces, rim, uv):
+    """Plane coordinates (V',2) without folds where local means can do it, and the three of `_stored`.
+
+    Positive weights within two rings around a fold put most right. Deep, narrow pockets, such as a closed tunnel behind an
+    ear, shrink with every ring of triangles and with every very uneven weight; even weights that grow softer from ring to
+    ring give them room. All else stays in place.
+    """
+    stored = _stored(uv, faces, rim)
+    if not stored[2].any():
+        return uv, *stored
+    held = np.isin(np.arange(len(uv)), rim)
+    uv = _relaid(vertices, faces, uv, held | ~_around(faces, stored[2], 2))
+    stored = _stored(uv, faces, rim)
+    if not stored[2].any():
+        return uv, *stored
+    uv = _softened(vertices, faces, rim, uv, held | ~_around(faces, stored[2], POCKET_RINGS), stored[2])[0]
+    return uv, *_stored(uv, faces, rim)
+
+
+def _softened(vertices, faces, rim, uv, held, folded):
+    """`_relaid` with softer and softer weights around folded triangles (F,), until none is; else the best that was found."""
+    fewest, first = (uv, folded.sum()), folded
     for softer, inside in SOFTER:
-        softness = np.ones(len(vertices))
-        for rings in range(2, 2 + SOFTENINGS):
-            uv = HarmonicSolver(vertices, faces, rim, softness).solve(rim_uv)
-            a, b, c = np.moveaxis(uv[faces], 1, 0)
-            crowded = _cross(b - a, c - a) < LEAST_AREA
-            if fewest is None or crowded.sum() < fewest[0]:
-                fewest = crowded.sum(), uv
-            if not crowded.any():
-                return uv
-            for _ in range(rings):  # with rings around, or the step in weight would itself crowd; more where these did not do
-                near = np.zeros(len(vertices), bool)
-                near[faces[crowded]] = True
-                crowded = near[faces].any(axis=1)
+        softness, folded = np.ones(len(vertices)), first
+        for rings in range(2, 2 + SOFTENINGS):  # with rings around, or the step in weight would itself crowd; more in vain
+            if not fewest[1]:
+                return fewest
+            near = _around(faces, folded, rings)
             softness[near] *= softer
             while near.any():
                 near[faces[~near[faces].all(axis=1)]] = False
                 softness[near] *= inside
-    return fewest[1]
+            found = _relaid(vertices, faces, uv, held, softness)
+            folded = _stored(found, faces, rim)[2]
+            if folded.sum() < fewest[1]:
+                fewest = found, folded.sum()
+    return fewest
+
+
+def _stored(plane, faces, rim):
+    """Plane coordinates -> UVs (V',2) float32, how many needles were opened there, and which triangles (F,) still fold."""
+    uv, needles = _opened(to_tile(plane), faces, rim)
+    return uv, needles, _folded(uv, faces)
+
+
+def _few(folded):
+    return folded.sum() <= max(50, FEW * len(folded))
+
+
+def _relaid(vertices, faces, uv, held, softness=None):
+    """The map (V',2) with vertices that are not held (V',) where positive weights have them among the held."""
+    inside = faces[~held[faces].all(axis=1)]
+    rows, inside = np.unique(inside, return_inverse=True)
+    rim = np.flatnonzero(held[rows])
+    solver = HarmonicSolver(vertices[rows], inside.reshape(-1, 3), rim, None if softness is None else softness[rows])
+    uv = uv.copy()
+    uv[rows] = solver.solve(uv[rows[rim]])
+    return uv
+
+
+def _around(faces, chosen, rings):
+    """Vertices (V,) bool of some faces (F,) bool and of that many rings of faces around them."""
+    near = np.zeros(int(faces.max()) + 1, bool)
+    near[faces[chosen]] = True
+    for _ in range(rings):
+        near[faces[near[faces].any(axis=1)]] = True
+    return near
 
 
 def rim_on_curve(rim, seam_edges, seam_share):
