@@ -1,5 +1,7 @@
 """Texture coordinates for head meshes from elsewhere: scans, sculpts, decimated meshes, of any size and position."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
@@ -65,7 +67,8 @@ def unwrap_mesh(vertices, faces, layout=None, anchors=None, up=None, front=None,
     edges = _without(edge_table(disk)[0], diagonals, source)
     flat = FlatHead.of(placed[source], disk, neck, edges, None if layout is None else layout.seam_share)
     own = None if anchors is None else np.asarray(anchors) @ frame[:3, :3].T + frame[:3, 3]
-    uv, report = lay_out(flat, layout, own)
+    # The spots are found by the shapes of the pack's own heads, in their exact frame: the anchors alone serve other meshes.
+    uv, report = lay_out(flat, None if layout is None else replace(layout, spots=None), own)
     uv = uv[flat.faces[: len(faces)]]
     if inside_out:
         uv = uv[:, ::-1]
