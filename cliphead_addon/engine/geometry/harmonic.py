@@ -10,6 +10,7 @@ from .dissection import SYMMETRIC, elimination_order
 ROUNDNESS = 0.8  # of the boundary curve: 0 is a circle, 1 a square
 LEAST_WEIGHT = 0.02  # of an edge's cotangent weight, 0.577 in an equilateral triangle, where weights must be positive
 LEAST_HEIGHT = 1e-4  # of a triangle, in its longest edges: flatter ones are weighed as if they were so high
+SMALL = 60_000  # unknowns; below, SuperLU is a sixth faster column by column, above, a tenth faster in panels
 
 
 def edge_weights(vertices, faces):
@@ -69,7 +70,8 @@ class HarmonicSolver:
         pull = to_boundary @ np.stack([np.cos(circle), np.sin(circle)], axis=-1)
         try:
             order = elimination_order(np.asarray(vertices)[inner], laplacian, pull)
-            self.factor = splu(laplacian[order][:, order].tocsc(), permc_spec="NATURAL", relax=8, panel_size=8, **SYMMETRIC)
+            panel = 1 if N < SMALL else 8
+            self.factor = splu(laplacian[order][:, order].tocsc(), permc_spec="NATURAL", relax=8, panel_size=panel, **SYMMETRIC)
         except RuntimeError as error:
             raise UnwrapError(
                 "Some vertices of the mesh are not connected to its boundary. Clean the mesh to one piece."

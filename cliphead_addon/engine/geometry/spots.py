@@ -49,7 +49,7 @@ def surface_at(flat, nodes):
 
 
 def fit(heads, places, nodes, directions, ridge):
-    """The SpotModel of some heads: for each `surface_at` (3N,), the guess of its spots' places and the true ones, (S,2) each."""
+    """The SpotModel of some heads: for each `surface_at` (3N,), the guess of its spots' places and the true ones (S,2)."""
     seen, guessed, true = (np.array(part, np.float64) for part in zip(*heads, strict=True))
     mean, missed = seen.mean(axis=0), true - guessed
     score, spread, axes = np.linalg.svd(seen - mean, full_matrices=False)
