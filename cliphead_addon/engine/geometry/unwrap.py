@@ -81,10 +81,10 @@ def lay_out(flat, layout, anchors=None, magnified=True):
     share. layout: UVLayout, or None for the harmonic map as it is. Raises UnwrapError where the map is not one to one.
     """
     tried = []
-    for plane, damping in _warps(flat, layout, anchors):
+    for plane, damping, last in _warps(flat, layout, anchors):
         shown = magnify(plane, layout) if magnified and layout is not None else plane
         uv, needles, folded = _stored(shown, flat.faces, flat.rim)
-        if folded.any() and _few(folded):  # else the warp itself folds
+        if folded.any() and (last or _few(folded)):  # else it is the warp that folds
             _, uv, needles, folded = _mended(flat.vertices, flat.faces, flat.rim, shown)
         tried.append([damping, int(folded.sum())])
         if not folded.any():
@@ -317,9 +317,12 @@ def rim_on_curve(rim, seam_edges, seam_share):
 
 
 def _warps(flat, layout, anchors):
-    """The map with its landmarks carried to their places, then less and less far: plane coordinates (V',2) and damping."""
+    """The map with its landmarks carried to their places, then less and less far.
+
+    Yields plane coordinates (V',2), the damping, and whether they are the last, which no warp folds.
+    """
     if anchors is None or layout is None:
-        yield flat.uv, 1.0
+        yield flat.uv, 1.0, True
         return
     if len(anchors) != len(layout.anchors):
         raise UnwrapError(f"The head has {len(anchors)} anchors, the layout {len(layout.anchors)}. Use the layout of its pack.")
@@ -330,7 +333,7 @@ def _warps(flat, layout, anchors):
         sources = layout.spots.find(flat, rough_places(layout, places))
         targets = layout.spots.places
     for damping in DAMPINGS:
-        yield _carried(flat.uv, sources, sources + damping * (targets - sources)), damping
+        yield _carried(flat.uv, sources, sources + damping * (targets - sources)), damping, not damping
 
 
 def align(flat, layout, anchors):
