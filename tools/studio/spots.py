@@ -44,10 +44,8 @@ def fit_spots(population, network, layout, count, progress=print):
 
 
 def save(layout, path):
-    """Writes a layout with spots as safetensors, the large arrays in half precision (a hundredth of a pixel)."""
-    short = {"spots.axes": np.float16, "spots.slopes": np.float16}
-    arrays = layout.to_arrays()
-    save_file({name: np.asarray(array, short.get(name, np.float32)) for name, array in arrays.items()}, path)
+    """Writes a layout as safetensors, which keeps the memory as it lies: arrays must be contiguous."""
+    save_file({name: np.ascontiguousarray(array, np.float32) for name, array in layout.to_arrays().items()}, path)
 
 
 def mean_places(population, layout):

@@ -9,7 +9,7 @@ from .dissection import SYMMETRIC, elimination_order
 
 ROUNDNESS = 0.8  # of the boundary curve: 0 is a circle, 1 a square
 LEAST_WEIGHT = 0.02  # of an edge's cotangent weight, 0.577 in an equilateral triangle, where weights must be positive
-LEAST_HEIGHT = 1e-2  # of a triangle, in its longest edges: flatter ones are weighed as if they were so high
+LEAST_HEIGHT = 1e-4  # of a triangle, in its longest edges: flatter ones are weighed as if they were so high
 SMALL = 60_000  # unknowns; below, SuperLU is a sixth faster column by column, above, a tenth faster in panels
 
 

@@ -85,7 +85,7 @@ def lay_out(flat, layout, anchors=None, magnified=True):
         shown = magnify(plane, layout) if magnified and layout is not None else plane
         uv, needles, folded = _stored(shown, flat.faces, flat.rim)
         if folded.any() and (last or _few(folded)):  # else it is the warp that folds
-            _, uv, needles, folded = _mended(flat.vertices, flat.faces, flat.rim, shown)
+            _, uv, needles, folded = _mended(flat.vertices, flat.faces, flat.rim, shown, at_any_price=last)
         tried.append([damping, int(folded.sum())])
         if not folded.any():
             break
@@ -221,24 +221,19 @@ def flatten(mesh, seam_share=None):
 def _roomy_map(vertices, faces, rim, rim_uv):
     """The harmonic map (V',2), bent where it would fold or crowd triangles beyond what float32 coordinates can tell apart.
 
-    Plain cotangents keep angles best and flip a few triangles, which `_mended` puts right in place. Where that fails,
-    positive weights everywhere begin without a fold.
+    Plain cotangents keep angles best and flip a few triangles, which `_mended` puts right in place.
     """
     uv = HarmonicSolver(vertices, faces, rim, positive=False).solve(rim_uv) / SHRUNK
-    uv, _, _, folded = _mended(vertices, faces, rim, uv)
-    if folded.any():
-        held = np.isin(np.arange(len(uv)), rim)
-        uv = _relaid(vertices, faces, uv, held)
-        uv = _softened(vertices, faces, rim, uv, held, _stored(uv, faces, rim)[2])[0]
-    return uv * SHRUNK
+    return _mended(vertices, faces, rim, uv, at_any_price=True)[0] * SHRUNK
 
 
-def _mended(vertices, faces, rim, uv):
+def _mended(vertices, faces, rim, uv, at_any_price):
     """Plane coordinates (V',2) without folds where local means can do it, and the three of `_stored`.
 
     Positive weights within two rings around a fold put most right. Deep, narrow pockets, such as a closed tunnel behind an
     ear, shrink with every ring of triangles and with every very uneven weight; even weights that grow softer from ring to
-    ring give them room. All else stays in place.
+    ring give them room. All else stays in place, unless the map is wanted at any price: where local means fail, positive
+    weights everywhere begin without a fold.
     """
     stored = _stored(uv, faces, rim)
     if not stored[2].any():
@@ -249,7 +244,12 @@ def _mended(vertices, faces, rim, uv):
     if not stored[2].any():
         return uv, *stored
     uv = _softened(vertices, faces, rim, uv, held | ~_around(faces, stored[2], POCKET_RINGS), stored[2])[0]
-    return uv, *_stored(uv, faces, rim)
+    stored = _stored(uv, faces, rim)
+    if at_any_price and stored[2].any():
+        uv = _relaid(vertices, faces, uv, held)
+        uv = _softened(vertices, faces, rim, uv, held, _stored(uv, faces, rim)[2])[0]
+        stored = _stored(uv, faces, rim)
+    return uv, *stored
 
 
 def _softened(vertices, faces, rim, uv, held, folded):
