@@ -3,7 +3,7 @@
 $ python3 tools/dev.py evaluate shapes [--heads 12] [--first-seed 5000000]
 $ python3 tools/dev.py evaluate words [--heads 60]
 $ python3 tools/dev.py evaluate heads [--heads 12]
-$ python3 tools/dev.py evaluate disks [--heads 500]
+$ python3 tools/dev.py evaluate disks [--heads 500] [--fields 2000]
 $ python3 tools/dev.py evaluate texture [--heads 12]
 $ python3 tools/dev.py evaluate clip-score [--heads 30] [--clip ViT-L-14=vit_l_14.safetensors --clip ...]
 $ python3 tools/dev.py evaluate retrieval [--heads 500] [--clip ...]
@@ -12,8 +12,9 @@ $ python3 tools/dev.py evaluate sliders [--heads 5]
 `shapes` compares the head model with studio people it never saw, `words` measures the heads that sentences give; both need the
 open head data (CLIPHEAD_DATA). `heads` makes heads from sentences and measures their texture coordinates, the colours on
 both sides of the cut, and the time they took. `disks` draws heads from the whole population and checks that the surface of
-each is one disk: Euler characteristic 1, one boundary, no face without area, no two vertices in one place. `sliders` moves each
-slider of random heads and measures, with CLIPHEAD_DATA, which share of the change is in its own attribute.
+each is one disk: Euler characteristic 1, one boundary, no face without area, no two vertices in one place; then the same
+for random fields that no head has, which may be refused with a message. `sliders` moves each slider of random heads and
+measures, with CLIPHEAD_DATA, which share of the change is in its own attribute.
 
 `texture` compares textures with the painter's (tools/evaluate_texture.py). `clip-score` follows docs/clip_score.md, `retrieval`
 ranks captions of held-out renders (tools/evaluate_clip.py); both take the pack's own CLIP or any of open_clip's with weights.
@@ -46,6 +47,7 @@ from cliphead_addon.engine.pipeline import generate
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.sliders import Sliders
 from cliphead_addon.engine.stages import HeadCode, Prompt
+from tools import hostile
 from tools.studio import hair, shapes
 from tools.studio.atlas import studio_atlas
 from tools.studio.attributes import Observer, hair_style, scatter
@@ -418,6 +420,30 @@ def evaluate_sliders(pack, count, first_seed, resolution):
     return low
 
 
+def evaluate_fields(count, first_seed):
+    """Draws hostile fields, prints the flaws of each surface that has some and how many were refused -> fields with flaws."""
+    bad, refused = 0, Counter()
+    for seed in range(first_seed, first_seed + count):
+        kind, random = hostile.KINDS[seed % len(hostile.KINDS)], np.random.default_rng(seed)
+        field, resolution = hostile.hostile(kind, random), int(random.choice([17, 25, 33, 41]))
+        try:
+            vertices, faces, _ = surface.extract(field, *hostile.BOX, resolution)
+        except SurfaceError as error:
+            refused[kind] += 1
+            flaws = [] if "Try" in str(error) else [f"refused without a way on: {error}"]
+        except Exception as error:  # any other is what is looked for
+            flaws = [repr(error)]
+        else:
+            flaws = topology.flaws(vertices, faces)
+        if flaws:
+            bad += 1
+            print(f"  field {seed}, {kind}, resolution {resolution}: {'; '.join(flaws)}")
+    print(f"{count - bad} of {count} hostile fields give a disk without a flaw or a clear answer; refused are:")
+    for kind, fields in refused.most_common():
+        print(f"  {kind:28s}{fields:5d}")
+    return bad
+
+
 def _face_normals(vertices, faces):
     a, b, c = vertices[faces].transpose(1, 0, 2)
     normal = np.cross(b - a, c - a)
@@ -430,6 +456,7 @@ def main():
     parser.add_argument("--pack", default="starter")
     parser.add_argument("--heads", type=int, help="12; for words 60, disks and retrieval 500, sliders 5, clip-score 30 prompts")
     parser.add_argument("--clip", action="append", metavar="ARCHITECTURE=FILE", help="a CLIP that judges; may be repeated")
+    parser.add_argument("--fields", type=int, default=0, help="disks: how many hostile fields besides")
     parser.add_argument("--first-seed", type=int, default=HELD_OUT)
     parser.add_argument("--resolution", type=int, default=192)
     options = parser.parse_args()
@@ -454,7 +481,10 @@ def main():
     elif options.what == "sliders":
         return int(evaluate_sliders(pack, options.heads or 5, options.first_seed, options.resolution) > 0)
     else:
-        return int(evaluate_disks(pack, options.heads or 500, options.first_seed, options.resolution) > 0)
+        heads = 500 if options.heads is None else options.heads
+        bad = evaluate_disks(pack, heads, options.first_seed, options.resolution) if heads else 0
+        bad += evaluate_fields(options.fields, options.first_seed) if options.fields else 0
+        return int(bad > 0)
     return 0
 
 

@@ -92,7 +92,7 @@ class HeadShape:
         return frames.ict_to_nphm(points), normal[face] / area[face, None], face, bary
 
     def _sdf_cm(self, points):
-        distance = np.sqrt(igl.point_mesh_squared_distance(points, self.vertices, self.exposed)[0])
+        distance = np.sqrt(self._tree.squared_distance(self.vertices, self.exposed, points)[0])
         return np.maximum(np.where(self._inside(points), -distance, distance), self._collar(points))
 
     def _collar(self, points):
@@ -100,12 +100,26 @@ class HeadShape:
         radius = np.interp(points[:, 1], *NECK_RADIUS)
         return np.hypot(points[:, 0], points[:, 2] - NECK_AXIS_Z) - radius
 
+    @cached_property
+    def _tree(self):
+        """For distances to the exposed surface; kept, because a field asks in many small portions."""
+        tree = igl.AABB()
+        tree.init(self.vertices, self.exposed)
+        return tree
+
+    @cached_property
+    def _hulls(self):
+        """For every part the corners of its box and its winding numbers."""
+        corners = [self.vertices[part].reshape(-1, 3) for part in self.parts]
+        windings = [igl.FastWindingNumberBVH() for _ in self.parts]
+        for winding, part in zip(windings, self.parts, strict=True):
+            winding.init(self.vertices, part, 2)
+        return [(c.min(0), c.max(0), winding) for c, winding in zip(corners, windings, strict=True)]
+
     def _inside(self, points):
         inside = np.zeros(len(points), bool)
-        for part in self.parts:
-            corners = self.vertices[part].reshape(-1, 3)
-            near = ((points > corners.min(0)) & (points < corners.max(0))).all(1) & ~inside
-            if near.any():
-                winding = igl.fast_winding_number(self.vertices, part, np.ascontiguousarray(points[near]))
-                inside[near] = winding > 0.5
+        for low, high, winding in self._hulls:
+            near = np.flatnonzero(((points > low) & (points < high)).all(1) & ~inside)
+            if len(near):
+                inside[near] = winding.winding_number(np.ascontiguousarray(points[near])) > 0.5
         return inside

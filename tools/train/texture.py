@@ -1,6 +1,7 @@
 """Trains the starter pack's texture part: VAE, UNet and ControlNet in diffusers' own classes and folder format.
 
 $ python -m tools.train.texture layout                    fits the UV layout into the pack, unless it has one
+$ python -m tools.train.texture spots --people 300        adds spots that align it better, once the head networks are trained
 $ python -m tools.train.texture data --pairs 3000         paints textures with captions and UV normal maps; resumes
 $ python -m tools.train.texture vae --minutes 12          resumes where it stopped, as do the others
 $ python -m tools.train.texture latents                   encodes textures and captions once
@@ -31,8 +32,9 @@ from cliphead_addon.engine import torchvision_guard  # noqa: F401  before diffus
 from cliphead_addon.engine.geometry.unwrap import UVLayout
 from cliphead_addon.engine.nets.text import TextModel
 from cliphead_addon.engine.nets.texture import TextureModel
-from cliphead_addon.engine.packs import set_part
-from tools.studio import captions, skin
+from cliphead_addon.engine.packs import open_pack, seal, set_part
+from tools.evaluate import Network
+from tools.studio import captions, skin, spots
 from tools.studio.atlas import studio_atlas, studio_layout
 from tools.studio.expressions import EXPRESSIONS
 from tools.studio.ict import triangles
@@ -114,6 +116,15 @@ def fit_layout(pack):
     pack.mkdir(parents=True, exist_ok=True)
     save_file({name: torch.tensor(np.asarray(a, np.float32)) for name, a in arrays.items()}, pack / "layout.safetensors")
     set_part(pack, "layout", {"file": "layout.safetensors"})
+
+
+def fit_spots(pack, count):
+    """Adds to the pack's layout what finds many more landmarks on a head than its anchors; no place in UV space changes."""
+    opened, path = open_pack(pack), pack / "layout.safetensors"
+    layout = UVLayout.from_arrays(opened.tensors(opened.part("layout")["file"]))
+    layout = spots.fit_spots(Population(), Network(opened), layout, count)
+    spots.save(layout, path)
+    seal(pack)
 
 
 @cache
@@ -507,8 +518,11 @@ def sheet(images, path, columns):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("layout", "data", "vae", "latents", "decoder", "diffusion", "export", "samples"))
+    parser.add_argument(
+        "command", choices=("layout", "spots", "data", "vae", "latents", "decoder", "diffusion", "export", "samples")
+    )
     parser.add_argument("--pack", type=Path, default=PACK)
+    parser.add_argument("--people", type=int, default=300, help="spots: how many to fit to")
     parser.add_argument("--pairs", type=int, default=3000)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--minutes", type=float, default=1.0)
@@ -520,6 +534,8 @@ def main():
     match options.command:
         case "layout":
             fit_layout(options.pack)
+        case "spots":
+            fit_spots(options.pack, options.people)
         case "data":
             make_data(options.pack, options.pairs, options.processes)
         case "vae" | "decoder":

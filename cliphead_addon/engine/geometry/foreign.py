@@ -1,5 +1,7 @@
 """Texture coordinates for head meshes from elsewhere: scans, sculpts, decimated meshes, of any size and position."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
@@ -20,6 +22,8 @@ DIRECTIONS = 48  # normals tried for it
 REGISTRATIONS = 20  # rounds of refining the best
 TRIMMED = 0.8  # share of the points that count there: clothes and hair need not be symmetric
 LOPSIDED = 0.03  # of the head's height: a mean distance from its mirror image above this is worth a warning
+LOWEST = 0.05  # share of a closed mesh's surface that stands for the end of its neck
+THINNEST = 0.05  # of its greatest deviation from its middle: the least that a mesh with a volume may have
 REPORTED_UP = "The mesh is closed; its neck was slit open at the lowest points."
 
 
@@ -65,7 +69,8 @@ def unwrap_mesh(vertices, faces, layout=None, anchors=None, up=None, front=None,
     edges = _without(edge_table(disk)[0], diagonals, source)
     flat = FlatHead.of(placed[source], disk, neck, edges, None if layout is None else layout.seam_share)
     own = None if anchors is None else np.asarray(anchors) @ frame[:3, :3].T + frame[:3, 3]
-    uv, report = lay_out(flat, layout, own)
+    # The spots are found by the shapes of the pack's own heads, in their exact frame: the anchors alone serve other meshes.
+    uv, report = lay_out(flat, None if layout is None else replace(layout, spots=None), own)
     uv = uv[flat.faces[: len(faces)]]
     if inside_out:
         uv = uv[:, ::-1]
@@ -105,6 +110,9 @@ def _checked(vertices, faces):
     bad = np.flatnonzero((faces == np.roll(faces, 1, axis=1)).any(axis=1))
     if len(bad):
         raise UnwrapError(f"{_named('triangle', bad)} with a vertex used twice. Dissolve degenerate faces first.")
+    spread = np.linalg.eigvalsh(np.cov(vertices[np.unique(faces)].T))
+    if not spread[0] > THINNEST**2 * spread[2]:
+        raise UnwrapError("The mesh is flat. Choose the mesh of a whole head.")
     edges, side, count = edge_table(faces)
     if count.max() > 2:
         bad = [tuple(edge) for edge in edges[count > 2].tolist()]
@@ -206,7 +214,8 @@ def _frame(vertices, faces, neck, up, front):
     if front is not None:
         turned = ahead @ np.asarray(front, np.float64) < 0
     else:
-        opening = None if neck is None else (vertices[neck].mean(axis=0) - middle) / size
+        low = points @ up < np.quantile(points @ up, LOWEST)
+        opening = points[low].mean(axis=0) if neck is None else (vertices[neck].mean(axis=0) - middle) / size
         turned = _face_is_behind(points, normals, up, ahead, opening)
     across, ahead = (-across, -ahead) if turned else (across, ahead)
     shift = -shift if turned else shift
@@ -279,9 +288,7 @@ def _face_is_behind(points, normals, up, ahead, opening):
     span = depth.max() - depth.min()
     rough = turning[depth > middle].mean(), turning[depth < middle].mean()
     evidence = (rough[0] - rough[1]) / max(sum(rough), 1e-12)
-    if opening is not None:
-        evidence += 2 * (middle - opening @ ahead) / span
-    return evidence < 0
+    return evidence + 2 * (middle - opening @ ahead) / span < 0
 
 
 def _slit(vertices, faces, diagonals):

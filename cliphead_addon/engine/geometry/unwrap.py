@@ -11,17 +11,20 @@ from ..errors import UnwrapError
 from ..stages import UnwrappedHead
 from .harmonic import HarmonicSolver, boundary_curve, inside_curve
 from .seam import cut_open, find_seam, neck_of_disk
+from .spots import SpotModel
 
 MARGIN = 0.02  # of the tile, left free around the island for padding
 FIXED_POINTS = 64  # of the boundary that the landmark warp must not move
 FADE = 0.12  # depth, in units of inside_curve, over which the warp dies out towards the boundary
 WARP_STEPS = 4
 LATTICE = 97  # samples per axis for the warp
-LEAST_AREA = 1e-11  # twice a triangle's area in [-1,1]^2; float32 coordinates can tell 1e-14 apart
 # Factors per round on crowded vertices: once, and again for every ring further inside. No pair suits every pocket.
 SOFTER = ((0.2, 0.7), (0.7, 0.7), (1.0, 0.8), (0.2, 1.0), (0.5, 0.9))
 SOFTENINGS = 8  # rounds at most with each pair
-MOST_NEEDLES, NEEDLE_STEPS = 50, 12  # triangles turned over by rounding that are opened, by 2^-24 to 2^-13 of the tile
+POCKET_RINGS = 12  # of triangles around a pocket that make room
+SHRUNK = 2.0  # about as much as magnification shrinks the sides of triangles far from the face
+FEW = 1e-3  # share of all triangles, or 50, that may be mended one by one where rounding or the warp turned them over
+NEEDLE_STEPS = 12  # needles are opened by 2^-24 to 2^-13 of the tile
 DAMPINGS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 FRONT = 0.05  # of the nose tip's z: landmarks further in front outline the face
 FACE_REACH = 1.6  # the face reaches this much farther from its middle than its landmarks
@@ -39,15 +42,20 @@ class UVLayout:
     centre: np.ndarray  # (2,) the face's centre, which magnification keeps
     strength: np.ndarray  # () extra density at the centre, 0 = none
     spread: np.ndarray  # () standard deviation of the magnified zone
+    spots: SpotModel | None = None  # many more landmarks, found by the shape around the anchors; None: the anchors alone
 
     def to_arrays(self):
         """Name -> array, ready for a safetensors file."""
-        return {part.name: np.asarray(getattr(self, part.name)) for part in fields(self)}
+        own = {part.name: np.asarray(getattr(self, part.name)) for part in fields(self) if part.name != "spots"}
+        more = {} if self.spots is None else self.spots.to_arrays()
+        return own | {f"spots.{name}": array for name, array in more.items()}
 
     @classmethod
     def from_arrays(cls, arrays):
         """Inverse of `to_arrays`."""
-        return cls(**{part.name: np.asarray(arrays[part.name]) for part in fields(cls)} | {"used": arrays["used"] > 0.5})
+        own = {part.name: np.asarray(arrays[part.name]) for part in fields(cls) if part.name != "spots"}
+        more = {name.removeprefix("spots."): array for name, array in arrays.items() if name.startswith("spots.")}
+        return cls(**own | {"used": arrays["used"] > 0.5, "spots": SpotModel.from_arrays(more) if more else None})
 
 
 def unwrap(mesh, layout, alignment="landmarks"):
@@ -73,13 +81,15 @@ def lay_out(flat, layout, anchors=None, magnified=True):
     share. layout: UVLayout, or None for the harmonic map as it is. Raises UnwrapError where the map is not one to one.
     """
     tried = []
-    for plane, damping in _warps(flat, layout, anchors):
-        uv = to_tile(magnify(plane, layout) if magnified and layout is not None else plane)
-        uv, needles = _opened(uv, flat.faces, flat.rim)
-        proof = prove_one_to_one(uv, flat.faces, flat.rim)
-        tried.append([damping, proof["flipped"]])
-        if not proof["flipped"]:
+    for plane, damping, last in _warps(flat, layout, anchors):
+        shown = magnify(plane, layout) if magnified and layout is not None else plane
+        uv, needles, folded = _stored(shown, flat.faces, flat.rim)
+        if folded.any() and (last or _few(folded)):  # else it is the warp that folds
+            _, uv, needles, folded = _mended(flat.vertices, flat.faces, flat.rim, shown, at_any_price=last)
+        tried.append([damping, int(folded.sum())])
+        if not folded.any():
             break
+    proof = prove_one_to_one(uv, flat.faces, flat.rim)
     if proof["flipped"] or not proof["boundary_simple"]:
         raise UnwrapError(
             f"{proof['flipped']} of {len(flat.faces)} triangles fold over in UV space. Try another resolution or seed."
@@ -97,7 +107,7 @@ def _opened(uv, faces, rim):
     """
     folded = _folded(uv, faces)
     count = int(folded.sum())
-    if not 0 < count <= MOST_NEEDLES:
+    if not count or not _few(folded):
         return uv, 0
     uv, fixed = uv.copy(), np.isin(np.arange(len(uv)), rim)
     for exponent in range(NEEDLE_STEPS):
@@ -209,31 +219,87 @@ def flatten(mesh, seam_share=None):
 
 
 def _roomy_map(vertices, faces, rim, rim_uv):
-    """The harmonic map (V',2), bent where it would crowd triangles beyond what float32 coordinates can tell apart.
+    """The harmonic map (V',2), bent where it would fold or crowd triangles beyond what float32 coordinates can tell apart.
 
-    Deep, narrow pockets, such as a closed tunnel behind an ear, shrink with every ring of triangles and with every very
-    uneven weight. Even weights that grow softer from ring to ring give them room.
+    Plain cotangents keep angles best and flip a few triangles, which `_mended` puts right in place.
     """
-    fewest = None
+    uv = HarmonicSolver(vertices, faces, rim, positive=False).solve(rim_uv) / SHRUNK
+    return _mended(vertices, faces, rim, uv, at_any_price=True)[0] * SHRUNK
+
+
+def _mended(vertices, faces, rim, uv, at_any_price):
+    """Plane coordinates (V',2) without folds where local means can do it, and the three of `_stored`.
+
+    Positive weights within two rings around a fold put most right. Deep, narrow pockets, such as a closed tunnel behind an
+    ear, shrink with every ring of triangles and with every very uneven weight; even weights that grow softer from ring to
+    ring give them room. All else stays in place, unless the map is wanted at any price: where local means fail, positive
+    weights everywhere begin without a fold.
+    """
+    stored = _stored(uv, faces, rim)
+    if not stored[2].any():
+        return uv, *stored
+    held = np.isin(np.arange(len(uv)), rim)
+    uv = _relaid(vertices, faces, uv, held | ~_around(faces, stored[2], 2))
+    stored = _stored(uv, faces, rim)
+    if not stored[2].any():
+        return uv, *stored
+    uv = _softened(vertices, faces, rim, uv, held | ~_around(faces, stored[2], POCKET_RINGS), stored[2])[0]
+    stored = _stored(uv, faces, rim)
+    if at_any_price and stored[2].any():
+        uv = _relaid(vertices, faces, uv, held)
+        uv = _softened(vertices, faces, rim, uv, held, _stored(uv, faces, rim)[2])[0]
+        stored = _stored(uv, faces, rim)
+    return uv, *stored
+
+
+def _softened(vertices, faces, rim, uv, held, folded):
+    """`_relaid` with softer and softer weights around folded triangles (F,), until none is; else the best that was found."""
+    fewest, first = (uv, folded.sum()), folded
     for softer, inside in SOFTER:
-        softness = np.ones(len(vertices))
-        for rings in range(2, 2 + SOFTENINGS):
-            uv = HarmonicSolver(vertices, faces, rim, softness).solve(rim_uv)
-            a, b, c = np.moveaxis(uv[faces], 1, 0)
-            crowded = _cross(b - a, c - a) < LEAST_AREA
-            if fewest is None or crowded.sum() < fewest[0]:
-                fewest = crowded.sum(), uv
-            if not crowded.any():
-                return uv
-            for _ in range(rings):  # with rings around, or the step in weight would itself crowd; more where these did not do
-                near = np.zeros(len(vertices), bool)
-                near[faces[crowded]] = True
-                crowded = near[faces].any(axis=1)
+        softness, folded = np.ones(len(vertices)), first
+        for rings in range(2, 2 + SOFTENINGS):  # with rings around, or the step in weight would itself crowd; more in vain
+            if not fewest[1]:
+                return fewest
+            near = _around(faces, folded, rings)
             softness[near] *= softer
             while near.any():
                 near[faces[~near[faces].all(axis=1)]] = False
                 softness[near] *= inside
-    return fewest[1]
+            found = _relaid(vertices, faces, uv, held, softness)
+            folded = _stored(found, faces, rim)[2]
+            if folded.sum() < fewest[1]:
+                fewest = found, folded.sum()
+    return fewest
+
+
+def _stored(plane, faces, rim):
+    """Plane coordinates -> UVs (V',2) float32, how many needles were opened there, and which triangles (F,) still fold."""
+    uv, needles = _opened(to_tile(plane), faces, rim)
+    return uv, needles, _folded(uv, faces)
+
+
+def _few(folded):
+    return folded.sum() <= max(50, FEW * len(folded))
+
+
+def _relaid(vertices, faces, uv, held, softness=None):
+    """The map (V',2) with vertices that are not held (V',) where positive weights have them among the held."""
+    inside = faces[~held[faces].all(axis=1)]
+    rows, inside = np.unique(inside, return_inverse=True)
+    rim = np.flatnonzero(held[rows])
+    solver = HarmonicSolver(vertices[rows], inside.reshape(-1, 3), rim, None if softness is None else softness[rows])
+    uv = uv.copy()
+    uv[rows] = solver.solve(uv[rows[rim]])
+    return uv
+
+
+def _around(faces, chosen, rings):
+    """Vertices (V,) bool of some faces (F,) bool and of that many rings of faces around them."""
+    near = np.zeros(int(faces.max()) + 1, bool)
+    near[faces[chosen]] = True
+    for _ in range(rings):
+        near[faces[near[faces].any(axis=1)]] = True
+    return near
 
 
 def rim_on_curve(rim, seam_edges, seam_share):
@@ -251,17 +317,42 @@ def rim_on_curve(rim, seam_edges, seam_share):
 
 
 def _warps(flat, layout, anchors):
-    """The map with its landmarks carried to their places, then less and less far: plane coordinates (V',2) and damping."""
+    """The map with its landmarks carried to their places, then less and less far.
+
+    Yields plane coordinates (V',2), the damping, and whether they are the last, which no warp folds.
+    """
     if anchors is None or layout is None:
-        yield flat.uv, 1.0
+        yield flat.uv, 1.0, True
         return
     if len(anchors) != len(layout.anchors):
         raise UnwrapError(f"The head has {len(anchors)} anchors, the layout {len(layout.anchors)}. Use the layout of its pack.")
     places = flat.locate(anchors)
     used = layout.used & (inside_curve(places) > 0.2 * FADE)
     sources, targets = places[used], layout.anchors[used]
+    if layout.spots is not None:
+        sources = layout.spots.find(flat, rough_places(layout, places))
+        targets = layout.spots.places
     for damping in DAMPINGS:
-        yield _carried(flat.uv, sources, sources + damping * (targets - sources)), damping
+        yield _carried(flat.uv, sources, sources + damping * (targets - sources)), damping, not damping
+
+
+def align(flat, layout, anchors):
+    """Plane coordinates (V',2) of a FlatHead with its landmarks (K,3) carried to their places all the way, folds or not."""
+    return next(_warps(flat, layout, anchors))[0]
+
+
+def rough_places(layout, places):
+    """A function from points (N,2) of UV space to where, by the landmarks' places (K,2), they are on a head."""
+    used = layout.used & (inside_curve(places) > 0.2 * FADE)
+
+    def guess(points):
+        sources, targets = layout.anchors[used], places[used]
+        for step in range(WARP_STEPS):
+            knots, goal = sources, sources + (targets - sources) / (WARP_STEPS - step)
+            points, sources = (moving + thin_plate(moving, knots, goal) for moving in (points, sources))
+        return points
+
+    return guess
 
 
 def _carried(points, sources, targets):
@@ -270,7 +361,7 @@ def _carried(points, sources, targets):
     The way is gone in small steps, each a thin-plate spline of its own, because many small warps do not fold where one
     large one would. The spline is evaluated on a lattice and interpolated, which is as smooth and needs far fewer kernels.
     """
-    line = np.linspace(-1, 1, LATTICE)
+    line = np.linspace(-1, 1, LATTICE, dtype=np.float32)  # to a thousandth of a pixel, in a third of the time
     lattice = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
     for step in range(WARP_STEPS):
         shift = thin_plate(lattice, sources, sources + (targets - sources) / (WARP_STEPS - step)).reshape(LATTICE, LATTICE, 2)
@@ -290,7 +381,7 @@ def _step(points, splines):
 def thin_plate(points, sources, targets):
     """Displacements (N,2) at points (N,2) of the thin-plate spline that carries sources (K,2) to targets (K,2).
 
-    Points spread over the boundary curve stay where they are.
+    They are as precise as the points' type. Points spread over the boundary curve stay where they are.
     """
     rim = boundary_curve(np.arange(FIXED_POINTS) / FIXED_POINTS)
     knots = np.concatenate([sources, rim])
@@ -303,13 +394,18 @@ def thin_plate(points, sources, targets):
     # Two anchors at one place would make the system singular; a trace of smoothing settles on their mean.
     system[np.arange(K), np.arange(K)] += 1e-6
     weights = np.linalg.solve(system, np.concatenate([shifts, np.zeros((3, 2))]))
+    knots, weights = knots.astype(points.dtype), weights.astype(points.dtype)
     return _thin_plate_kernel(points, knots) @ weights[:K] + weights[K] + points @ weights[K + 1 :]
 
 
 def _thin_plate_kernel(points, knots):
     """r^2 log r^2 between points (N,2) and knots (K,2), (N,K)."""
-    square = np.square(points[:, None, 0] - knots[:, 0]) + np.square(points[:, None, 1] - knots[:, 1])
-    return square * np.log(np.maximum(square, 1e-30))
+    square = np.square(points[:, None, 0] - knots[:, 0])
+    square += np.square(points[:, None, 1] - knots[:, 1])
+    kernel = np.maximum(square, 1e-30)
+    np.log(kernel, out=kernel)
+    kernel *= square
+    return kernel
 
 
 def magnify(points, layout):

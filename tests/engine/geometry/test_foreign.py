@@ -179,3 +179,16 @@ def test_handles_tiny_meshes_and_bad_numbers_are_refused(head):
         unwrap_mesh(broken, faces)
     with pytest.raises(ValueError, match="are needed"):
         unwrap_mesh(vertices[:, :2], faces)
+
+
+def test_a_flat_mesh_is_refused(head, layout):
+    vertices, faces = head
+    with pytest.raises(UnwrapError, match="flat"):
+        unwrap_mesh(vertices * [1, 1, 0], faces, layout)
+
+
+def test_triangles_without_area_do_not_fold(head, layout):
+    vertices, faces = head
+    vertices, flat = vertices.copy(), np.random.default_rng(0).choice(len(faces), 40, replace=False)
+    vertices[faces[flat, 2]] = vertices[faces[flat, :2]].mean(axis=1)
+    assert unwrap_mesh(vertices, faces, layout).report["flipped"] == 0

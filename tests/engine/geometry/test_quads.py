@@ -9,7 +9,8 @@ from scipy.spatial import Delaunay
 from cliphead_addon.engine.errors import UnwrapError
 from cliphead_addon.engine.geometry import topology
 from cliphead_addon.engine.geometry.mesh import triangulate
-from cliphead_addon.engine.geometry.quads import QuadGrid, lay, locate, subdivide
+from cliphead_addon.engine.geometry.planar import locate
+from cliphead_addon.engine.geometry.quads import QuadGrid, lay, subdivide
 from cliphead_addon.engine.geometry.unwrap import UVLayout, unwrap
 from cliphead_addon.engine.packs import open_pack
 from cliphead_addon.engine.settings import DENSITIES
