@@ -4,7 +4,7 @@ $ python3 tools/dev.py train sliders [--people 400] [--heads 6] [--pack cliphead
 
 Attributes are read off studio heads as the studio reads them everywhere (tools.studio.attributes) and turn out to be linear in
 the shape parameters to 99 %. The network errs where directions leave the population: each is tried on some heads, and what it
-does to other attributes on all of them is taken back. Trains no network, takes two minutes; `evaluate sliders` measures it.
+does to other attributes on all of them is taken back. Trains no network, takes some minutes; `evaluate sliders` measures it.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from tools.studio.people import ANCESTRIES, SHAPE_DIMENSIONS, Population
 FIRST_SEED = 4_000_000  # people that neither the probe nor the measures' statistics have seen
 NAMES = tuple(ENDS)  # without "jaw width": it goes with cheek width (correlation 0.94) and with jaw squareness
 FAINT = 0.05  # deviations per parameter: what attributes may follow beside the asked one, so that directions need not be long
+ROUNDS = (100, 300)  # seeds of the heads that directions are tried on: what is taken back changes a little what others do
 STEP = 1.5  # deviations to either side, when directions are tried
 LONGEST = 0.012  # NPHM units, 3 mm: further from the studio's surface the network's is another part of the head
 
@@ -56,11 +57,11 @@ class GeneratedHeads:
         return np.array([read[name] / self.observer.deviations[name] for name in NAMES])
 
 
-def responses(heads, moves, count):
-    """What directions (D,A) do to random heads: (count,A,A) changes of attributes by slider, for one deviation asked for."""
-    changes = np.zeros((count, len(NAMES), len(NAMES)))
-    for i in range(count):
-        start = RANDOM_SHARE * np.random.default_rng(100 + i).standard_normal(len(moves))
+def responses(heads, moves, seeds):
+    """What directions (D,A) do to random heads: (n,A,A) changes of attributes by slider, for one deviation asked for."""
+    changes = np.zeros((len(seeds), len(NAMES), len(NAMES)))
+    for i, seed in enumerate(seeds):
+        start = RANDOM_SHARE * np.random.default_rng(seed).standard_normal(len(moves))
         for j, move in enumerate(moves.T):
             changes[i, j] = (heads.read(start + STEP * move) - heads.read(start - STEP * move)) / (2 * STEP)
     return changes
@@ -117,14 +118,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=400)
     parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
-    parser.add_argument("--heads", type=int, default=6, help="on which directions are tried")
+    parser.add_argument("--heads", type=int, default=6, help="on which directions are tried, in each of two rounds")
     options = parser.parse_args()
     observer = Observer(Population())
     gradients, centre, explained = slopes(observer, options.people)
     wanted = targets(observer.deviations)
     moves = directions(gradients, wanted)
     heads = GeneratedHeads(open_pack(options.pack), observer)
-    moves = corrected(moves, responses(heads, moves, options.heads), wanted)
+    for seed in ROUNDS:
+        moves = corrected(moves, responses(heads, moves, range(seed, seed + options.heads)), wanted)
     response = np.abs(gradients.T @ moves)
     own = response * (wanted != 0)
     print(f"{'':18s}{'explained':>10s}{'length':>8s}{'own share':>11s}")
