@@ -7,7 +7,7 @@ $ python3 tools/dev.py evaluate disks [--heads 500] [--fields 2000]
 $ python3 tools/dev.py evaluate texture [--heads 12]
 $ python3 tools/dev.py evaluate clip-score [--heads 30] [--clip ViT-L-14=vit_l_14.safetensors --clip ...]
 $ python3 tools/dev.py evaluate retrieval [--heads 500] [--clip ...]
-$ python3 tools/dev.py evaluate sliders [--heads 5]
+$ python3 tools/dev.py evaluate sliders [--heads 8] [--known]
 
 `shapes` compares the head model with studio people it never saw, `words` measures the heads that sentences give; both need the
 open head data (CLIPHEAD_DATA). `heads` makes heads from sentences and measures their texture coordinates, the colours on
@@ -53,6 +53,7 @@ from tools.studio.atlas import studio_atlas
 from tools.studio.attributes import Observer, hair_style, scatter
 from tools.studio.expressions import CANONICAL, CODES, EXPRESSIONS, VISEMES, coefficients
 from tools.studio.people import ANCESTRIES, Population
+from tools.train.sliders import NAMES, GeneratedHeads
 
 HELD_OUT = 5_000_000  # training uses lower seeds
 LIPS = ((61, 67), (62, 66), (63, 65))  # landmarks of the inner lips that face each other
@@ -377,12 +378,15 @@ def evaluate_disks(pack, count, first_seed, resolution):
     return bad
 
 
-SLIDER_STEP = 2.0  # deviations to either side
+SLIDER_STEP = 1.5  # deviations to either side
 OWN_SHARE = 0.7  # of a slider's change that must be in its own attribute
 
 
-def evaluate_sliders(pack, count, first_seed, resolution):
+def evaluate_sliders(pack, count, first_seed, resolution, known):
     """Moves every slider of random heads both ways and reads the surfaces -> number of sliders below OWN_SHARE.
+
+    known: take the studio's vertices along their normals onto the surface, ten times faster and without the errors of finding
+    them; otherwise they are found on the mesh by its texture coordinates and shape, as for sentences.
 
     Prints per slider: the change of its own attribute for one deviation asked for, and the share of own change in the sum of
     absolute changes of all attributes, in deviations of the population: of the mean change, of single heads on average, and of
@@ -391,11 +395,15 @@ def evaluate_sliders(pack, count, first_seed, resolution):
     people, models, sliders = Population(), load_models(pack.folder), Sliders.load(pack)
     observer = Observer(people)
     with tempfile.TemporaryDirectory() as folder:
-        atlas = studio_atlas(people, models.layout, 512, folder)
+        atlas = None if known else studio_atlas(people, models.layout, 512, folder)
+    heads = GeneratedHeads(pack, observer)
 
     def look_at(code, name, amount):
         """-> (A,) attributes in deviations of the population"""
         moved = HeadCode(sliders.move(code.identity, {name: amount}), code.expression)
+        if known:
+            shape = np.linalg.lstsq(sliders.basis, moved.identity - sliders.mean, rcond=None)[0]
+            return heads.read(shape)[[NAMES.index(other) for other in sliders.names]]
         mesh = models.head.mesh(moved, resolution, hair="none")
         read = observer.read(observer.vertices_of(unwrap(mesh, models.layout), atlas, close=True))
         return np.array([read[other] / observer.deviations[other] for other in sliders.names])
@@ -454,11 +462,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["shapes", "words", "heads", "disks", "sliders", "texture", "clip-score", "retrieval"])
     parser.add_argument("--pack", default="starter")
-    parser.add_argument("--heads", type=int, help="12; for words 60, disks and retrieval 500, sliders 5, clip-score 30 prompts")
+    parser.add_argument("--heads", type=int, help="12; for words 60, disks and retrieval 500, sliders 8, clip-score 30 prompts")
     parser.add_argument("--clip", action="append", metavar="ARCHITECTURE=FILE", help="a CLIP that judges; may be repeated")
     parser.add_argument("--fields", type=int, default=0, help="disks: how many hostile fields besides")
     parser.add_argument("--first-seed", type=int, default=HELD_OUT)
     parser.add_argument("--resolution", type=int, default=192)
+    parser.add_argument("--known", action="store_true", help="sliders: where the studio's vertices are is taken as known")
     options = parser.parse_args()
     pack = open_pack(options.pack)
     if options.what == "shapes":
@@ -479,7 +488,7 @@ def main():
         else:
             evaluate_clip_score(pack, options.clip, options.heads, options.resolution)
     elif options.what == "sliders":
-        return int(evaluate_sliders(pack, options.heads or 5, options.first_seed, options.resolution) > 0)
+        return int(evaluate_sliders(pack, options.heads or 8, options.first_seed, options.resolution, options.known) > 0)
     else:
         heads = 500 if options.heads is None else options.heads
         bad = evaluate_disks(pack, heads, options.first_seed, options.resolution) if heads else 0

@@ -381,7 +381,18 @@ TEXTS = {
     "Export": "Export",
     "Format": "Format",
     "The kind of file": "Die Art der Datei",
+    "A rig opens the skin between the lids and sets eyeballs in": "Ein Skelett öffnet die Haut zwischen den Lidern und setzt "
+    "Augäpfel ein",
+    "Teeth and Tongue": "Zähne und Zunge",
+    "A rig comes with teeth and a tongue": "Ein Skelett kommt mit Zähnen und Zunge",
+    "Simple bodies behind the lips": "Einfache Körper hinter den Lippen",
+    "Put them behind the lips": "Sie hinter die Lippen setzen",
     # worker, packs and storage
+    "Free Memory After Minutes": "Speicher frei nach Minuten",
+    "Without a head for so long, the engine is stopped and its memory freed; 0 keeps it": "So lange ohne Kopf, und das "
+    "Rechenprogramm wird beendet und sein Speicher frei; 0 behält es",
+    "A name of open_clip's; its text tower reads the descriptions. OpenAI's weights need one with -quickgelu": "Ein Name von "
+    "open_clip; sein Textturm liest die Beschreibungen. Gewichte von OpenAI brauchen einen mit -quickgelu",
     "Stop making the head, or take it off the queue": "Den Kopf nicht weiter berechnen, oder ihn aus der Warteschlange nehmen",
     "Job": "Auftrag",
     "Number of the job; 0 is the one that is being made": "Nummer des Auftrags; 0 ist der, der gerade gemacht wird",

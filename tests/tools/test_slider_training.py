@@ -30,3 +30,14 @@ def test_what_one_ancestry_gains_the_others_lose():
         column = wanted[:, sliders.NAMES.index(name)]
         assert column[sliders.NAMES.index(name)] == 1
         np.testing.assert_allclose((column * weights).sum(), 0, atol=1e-12)
+
+
+def test_what_all_heads_do_beyond_the_wanted_is_taken_back_and_what_they_disagree_on_is_not():
+    rng = np.random.default_rng(0)
+    response = np.eye(4) + np.array([[0, 0.3, 0, 0], [0] * 4, [0] * 4, [0] * 4])  # the first slider moves the second attribute
+    noise = 0.01 * rng.normal(size=(8, 4, 4))
+    noise[:, 2, 3] = [0.5, -0.5] * 4
+    found = sliders.corrected(np.eye(4), response + noise, np.eye(4))
+    after = response.T @ found  # linear: attributes by slider
+    assert abs(after[1, 0]) < 0.02
+    np.testing.assert_allclose(found[:, 2], [0, 0, 1, 0], atol=0.02)
