@@ -418,6 +418,10 @@ class CLIPHEAD_PG_motion(bpy.types.PropertyGroup):
     words: bpy.props.StringProperty(name="Expression", description='An expression in words, such as "a broad smile"')
     lines: bpy.props.CollectionProperty(type=CLIPHEAD_PG_line)
     active: bpy.props.IntProperty(name="Line", description="The line that is selected")
+    eyes: bpy.props.BoolProperty(
+        name="Eyeballs", description="A rig opens the skin between the lids and sets eyeballs in", default=True
+    )
+    mouth: bpy.props.BoolProperty(name="Teeth and Tongue", description="A rig comes with teeth and a tongue", default=True)
 
 
 def lines_of(context):
