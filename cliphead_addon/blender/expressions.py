@@ -15,6 +15,7 @@ from ..engine.livelink import RATE, read_tracking
 from . import icons, preferences, session
 from .compat import undo_step
 from .head_object import read_recipe
+from .jaw import follow_jaw
 from .keyframes import write_curves
 from .mesh import canonical_points
 from .panels import SideBarPanel
@@ -274,6 +275,8 @@ class ApplyOperator:
             if moves and len(next(iter(moves.values()))) != len(head.data.vertices):
                 raise ClipHeadError(f"The mesh of '{self.head}' was changed meanwhile: nothing was done. Try again.", "NO_HEAD")
             add_shape_keys(head, moves)
+            if moves and find_rig(head) is not None:
+                follow_jaw(head, find_rig(head))
             if self.folder and missing_keys(head, [NEUTRAL]):
                 head[IS_NEUTRAL] = True  # it was asked for, and the head does not need it
             said = self.apply(context, head, weights) or f"{len(moves)} shape keys added"

@@ -13,6 +13,7 @@ from ..engine.jobfiles import load_rig, save_points
 from . import session
 from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, find_rig, refuse
 from .head_object import read_recipe
+from .jaw import follow_jaw
 from .material import eye_material, plain_material
 from .mesh import UV_MAP, canonical_points, smooth_mesh
 from .sockets import EYES, close_sockets, cut_sockets, vertices
@@ -155,6 +156,7 @@ def build_rig(context, head, weights, depths, blinks, about, eyes=True, mouth=Tr
         _set_eyes(head, rig, collection, balls, depths, blinks, about["iris_uv"])
     if mouth:
         _set_mouth(head, rig, collection, about["mouth"])
+        follow_jaw(head, rig)
     for obj in context.selected_objects:
         obj.select_set(False)
     if rig.name in context.view_layer.objects:
