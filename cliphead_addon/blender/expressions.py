@@ -490,11 +490,11 @@ class CLIPHEAD_PT_expressions(ChildPanel, bpy.types.Panel):
         motion = context.scene.cliphead_motion
         layout = self.layout
         layout.prop(motion, "strength", slider=True)
-        columns = max(3, min(6, int(context.region.width / context.preferences.system.ui_scale / 64)))
+        columns = max(2, min(6, int(context.region.width / context.preferences.system.ui_scale / 88)))
         grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=True)
         for name in (NEUTRAL, *NAMED):
             cell = grid.column(align=True)
-            cell.template_icon(icon_value=icons.icon(name), scale=2.6)
+            cell.template_icon(icon_value=icons.icon(name), scale=2.3)
             button = cell.operator(CLIPHEAD_OT_show_expression.bl_idname, text=name.capitalize())
             button.name, button.strength = name, motion.strength
         layout.label(text="Add as Shape Keys")
