@@ -92,6 +92,7 @@ def rig(prompt, settings, models, canonical, rest, uv, faces):
     about = {
         "joints": {"skull": [0, 0, 0.09], "top": [0, 0, 0.2], "jaw": [0, -0.01, 0.1], "chin": [0, -0.08, 0.05]},
         "jaw_angle": 0.3,
+        "mouth": {"corners": [[-0.025, -0.08, 0.07], [0.025, -0.08, 0.07]], "upper_lip": [[-0.006, -0.095, 0.08]] * 2},
         "neck": {"point": [0, 0, 0.07], "normal": [0, -0.5, 0.8]},
         "eyes": eyes,
         "iris_uv": [[0.42, 0.45]],

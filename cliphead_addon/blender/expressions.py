@@ -15,6 +15,7 @@ from ..engine.livelink import RATE, read_tracking
 from . import icons, preferences, session
 from .compat import undo_step
 from .head_object import read_recipe
+from .jaw import follow_jaw
 from .keyframes import write_curves
 from .language import t
 from .mesh import canonical_points
@@ -275,6 +276,8 @@ class ApplyOperator:
             if moves and len(next(iter(moves.values()))) != len(head.data.vertices):
                 raise ClipHeadError(f"The mesh of '{self.head}' was changed meanwhile: nothing was done. Try again.", "NO_HEAD")
             add_shape_keys(head, moves)
+            if moves and find_rig(head) is not None:
+                follow_jaw(head, find_rig(head))
             if self.folder and missing_keys(head, [NEUTRAL]):
                 head[IS_NEUTRAL] = True  # it was asked for, and the head does not need it
             said = self.apply(context, head, weights) or f"{len(moves)} shape keys added"
@@ -421,6 +424,10 @@ class CLIPHEAD_PG_motion(bpy.types.PropertyGroup):
         type=CLIPHEAD_PG_line, name="Lines", description="The animation: expressions in words, each with its frame"
     )
     active: bpy.props.IntProperty(name="Line", description="The line that is selected")
+    eyes: bpy.props.BoolProperty(
+        name="Eyeballs", description="A rig opens the skin between the lids and sets eyeballs in", default=True
+    )
+    mouth: bpy.props.BoolProperty(name="Teeth and Tongue", description="A rig comes with teeth and a tongue", default=True)
 
 
 def lines_of(context):
@@ -486,11 +493,11 @@ class CLIPHEAD_PT_expressions(ChildPanel, bpy.types.Panel):
         motion = context.scene.cliphead_motion
         layout = self.layout
         layout.prop(motion, "strength", slider=True)
-        columns = max(3, min(6, int(context.region.width / context.preferences.system.ui_scale / 64)))
+        columns = max(2, min(6, int(context.region.width / context.preferences.system.ui_scale / 88)))
         grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=True)
         for name in (NEUTRAL, *NAMED):
             cell = grid.column(align=True)
-            cell.template_icon(icon_value=icons.icon(name), scale=2.6)
+            cell.template_icon(icon_value=icons.icon(name), scale=2.3)
             button = cell.operator(CLIPHEAD_OT_show_expression.bl_idname, text=name.capitalize())
             button.name, button.strength = name, motion.strength
         layout.label(text="Add as Shape Keys")

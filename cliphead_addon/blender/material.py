@@ -127,6 +127,19 @@ def hair_material(name, colour):
     return material
 
 
+def plain_material(name, colour, roughness, subsurface=0.0):
+    """A material of one colour. colour: (3,) sRGB 0..1 -> bpy material"""
+    material = new_node_material(name)
+    principled = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    linear = np.asarray(colour) ** 2.2
+    principled.inputs["Base Color"].default_value = (*linear, 1.0)
+    principled.inputs["Roughness"].default_value = roughness
+    principled.inputs["Subsurface Weight"].default_value = subsurface
+    principled.inputs["Subsurface Scale"].default_value = SKIN["Subsurface Scale"]
+    material.diffuse_color = (*linear, 1.0)
+    return material
+
+
 def eye_material(name, picture):
     """A wet eyeball under an image. picture: (R,R,3) uint8 sRGB, row 0 at the top -> bpy material"""
     R = len(picture)

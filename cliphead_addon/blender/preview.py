@@ -30,6 +30,9 @@ def draw(objects):
     row, column = pixel[order].T
     picture[row, column, :3] = np.clip(colour * light[:, None], 0, 1)[order]
     picture[row, column, 3] = 1
+    around = sum(np.roll(picture, (i, j), axis=(0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1))
+    holes = (picture[..., 3] == 0) & (around[..., 3] > 4)  # between the dots
+    picture[holes] = around[holes] / around[holes][:, 3:]
     return picture
 
 

@@ -6,20 +6,27 @@ from mathutils import Vector
 
 from ..engine.errors import ClipHeadError
 from ..engine.geometry.eyes import CLEARANCE, FRONT, REACH, Eye, eyeball
+from ..engine.geometry.mouth import mouth as place_mouth
 from ..engine.geometry.rig import BONES, Neck, skin_weights
 from ..engine.iris import iris_colour, paint_eye
 from ..engine.jobfiles import load_rig, save_arrays
 from . import session
 from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, find_rig, refuse
 from .head_object import read_recipe
+from .jaw import follow_jaw
 from .language import t
-from .material import colour_image, eye_material
-from .mesh import UV_MAP, canonical_points
+from .material import colour_image, eye_material, plain_material
+from .mesh import UV_MAP, canonical_points, smooth_mesh
 from .sockets import EYES, close_sockets, cut_sockets, vertices
 
 LEVELS = 255  # steps of a vertex group's weights
 LIDS = "lids"  # vertex groups of the skin that slides over the eyeballs
 EYE_BONE = 0.03  # metres
+MOUTH_LOOKS = (  # name, sRGB, roughness, subsurface; in the order of `geometry.mouth.Body.part`
+    ("Enamel", (0.93, 0.90, 0.82), 0.25, 0.1),
+    ("Gums", (0.74, 0.36, 0.35), 0.35, 0.2),
+    ("Tongue", (0.72, 0.35, 0.34), 0.45, 0.2),
+)
 SHRINKWRAP = "Lids over Eye"
 
 
@@ -35,6 +42,7 @@ class CLIPHEAD_OT_add_rig(HeadOperator, bpy.types.Operator):
         description="Open the skin between the lids and set eyeballs in; without, the painted eyes stay",
         default=True,
     )
+    mouth: bpy.props.BoolProperty(name="Teeth and Tongue", description="Simple bodies behind the lips", default=True)
 
     @classmethod
     def poll(cls, context):
@@ -62,7 +70,9 @@ class CLIPHEAD_OT_add_rig(HeadOperator, bpy.types.Operator):
         arrays = {"canonical": canonical_points(mesh), "rest": vertices(mesh), "uv": uv, "faces": faces}
         save_arrays(arrays, folder)
         try:
-            return self.ask(context, "rig", head, folder, "apply_rig", {"head": head.name, "eyes": self.eyes})
+            return self.ask(
+                context, "rig", head, folder, "apply_rig", {"head": head.name, "eyes": self.eyes, "mouth": self.mouth}
+            )
         except (ClipHeadError, RuntimeError) as error:  # RuntimeError: the operator's own report
             return refuse(self, str(error).removeprefix("Error: ").strip())
 
@@ -79,6 +89,7 @@ class CLIPHEAD_OT_apply_rig(bpy.types.Operator):
     )
     head: bpy.props.StringProperty(name="Head", description="Name of its object", options={"HIDDEN", "SKIP_SAVE"})
     eyes: bpy.props.BoolProperty(name="Eyeballs", description="Set eyeballs in", default=True)
+    mouth: bpy.props.BoolProperty(name="Teeth and Tongue", description="Put them behind the lips", default=True)
 
     poll = ApplyOperator.poll
 
@@ -88,7 +99,7 @@ class CLIPHEAD_OT_apply_rig(bpy.types.Operator):
             head = bpy.data.objects.get(self.head)
             if head is None or len(head.data.vertices) != len(weights) or find_rig(head) is not None:
                 raise ClipHeadError(f"The head '{self.head}' was changed meanwhile: it was not rigged. Try again.", "NO_HEAD")
-            rig = build_rig(context, head, weights, depths, blinks, about, self.eyes)
+            rig = build_rig(context, head, weights, depths, blinks, about, self.eyes, self.mouth)
         except ClipHeadError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -123,7 +134,7 @@ class CLIPHEAD_OT_remove_rig(HeadOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-def build_rig(context, head, weights, depths, blinks, about, eyes=True):
+def build_rig(context, head, weights, depths, blinks, about, eyes=True, mouth=True):
     """Build armature, weights and eyeballs around a head from what `rigging.rig` found. -> bpy object of the armature"""
     name = head.name
     collection = bpy.data.collections.new(f"{name} Rig")
@@ -145,6 +156,9 @@ def build_rig(context, head, weights, depths, blinks, about, eyes=True):
         _deform(strands, rig, _neck_and_head(vertices(strands.data), about["neck"]))
     if balls:
         _set_eyes(head, rig, collection, balls, depths, blinks, about["iris_uv"])
+    if mouth:
+        _set_mouth(head, rig, collection, about["mouth"])
+        follow_jaw(head, rig)
     for obj in context.selected_objects:
         obj.select_set(False)
     if rig.name in context.view_layer.objects:
@@ -157,7 +171,7 @@ def remove_rig(head):
     """Undo `build_rig`; what was moved with the bones goes back to where it was built."""
     rig = find_rig(head)
     collection = head.users_collection[0]
-    eyes = [child for child in rig.children if child.type == "MESH" and child is not head]
+    added = [child for child in rig.children if child.type == "MESH" and child is not head]
     parts = [head, *(child for child in head.children if child.type == "MESH")]
     for obj in parts:
         for modifier in [m for m in obj.modifiers if m.type == "ARMATURE" or m.name.startswith(SHRINKWRAP)]:
@@ -166,9 +180,9 @@ def remove_rig(head):
             obj.vertex_groups.remove(group)
     head.parent, head.matrix_parent_inverse = rig.parent, rig.matrix_parent_inverse.copy()
     head.matrix_basis = rig.matrix_basis.copy()
-    for eye in eyes:
-        mesh = eye.data
-        bpy.data.objects.remove(eye)
+    for part in added:
+        mesh = part.data
+        bpy.data.objects.remove(part)
         bpy.data.meshes.remove(mesh)
     armature = rig.data
     bpy.data.objects.remove(rig)
@@ -260,6 +274,25 @@ def _set_eyes(head, rig, collection, eyes, depths, blinks, iris_uv):
         over.wrap_method, over.wrap_mode, over.offset = "NEAREST_SURFACEPOINT", "OUTSIDE", 0.6 * CLEARANCE
 
 
+def _set_mouth(head, rig, collection, anchors):
+    """Teeth and tongue as objects of their own, the lower ones on the jaw's bone."""
+    bodies = place_mouth(*(np.array(anchors[name]) for name in ("corners", "upper_lip")))
+    for label, body in zip(("Teeth", "Tongue"), bodies, strict=True):
+        name = f"{head.name} {label}"
+        obj = bpy.data.objects.new(name, smooth_mesh(name, body.vertices, body.faces))
+        kinds = np.unique(body.part)
+        for kind in kinds:
+            word, *look = MOUTH_LOOKS[kind]
+            obj.data.materials.append(plain_material(f"{head.name} {word}", *look))
+        obj.data.polygons.foreach_set("material_index", np.searchsorted(kinds, body.part).astype(np.int32))
+        collection.objects.link(obj)
+        obj.parent = rig
+        for bone, rows in (("head", ~body.lower), ("jaw", body.lower)):
+            if rows.any():
+                obj.vertex_groups.new(name=bone).add(np.flatnonzero(rows).tolist(), 1.0, "REPLACE")
+        obj.modifiers.new("Rig", "ARMATURE").object = rig
+
+
 def _ball_mesh(name, points, quads, triangles, uv):
     """Quads and triangles in one smooth mesh with a UV map."""
     mesh = bpy.data.meshes.new(name)
@@ -289,9 +322,12 @@ class CLIPHEAD_PT_rig(ChildPanel, bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         if find_rig(find_head(context.object)) is None:
-            row = layout.row(align=True)
-            row.operator(CLIPHEAD_OT_add_rig.bl_idname, icon="ARMATURE_DATA").eyes = True
-            row.operator(CLIPHEAD_OT_add_rig.bl_idname, text="Without Eyeballs").eyes = False
+            motion = context.scene.cliphead_motion
+            row = layout.row()
+            row.prop(motion, "eyes")
+            row.prop(motion, "mouth")
+            button = layout.operator(CLIPHEAD_OT_add_rig.bl_idname, icon="ARMATURE_DATA")
+            button.eyes, button.mouth = motion.eyes, motion.mouth
         else:
             layout.operator(CLIPHEAD_OT_remove_rig.bl_idname, icon="X")
 

@@ -11,6 +11,7 @@ from .mesh import key_points
 EYES = "cliphead_eyes"  # custom property: the eyeballs as JSON
 CLOSED = "cliphead_closed"  # point attribute: the vertices before the sockets were opened
 DEPTHS = ("cliphead_lids_L", "cliphead_lids_R")  # point attributes: metres inside the lids' edges
+NEAR = 2.0  # radii around an eyeball: what lies further away cannot come to it
 BLINKS = ("cliphead_blink_L", "cliphead_blink_R")  # point attributes: how the skin moves in a blink, metres
 
 
@@ -29,9 +30,12 @@ class Sockets:
 
     def pose(self, rest, motion):
         """Vertices (V,3) at rest and the motion of a shape key (V,3) -> (V,3) with lids closed and outside of the eyeballs."""
+        posed = rest + motion
         for eye, depth, blink in zip(self.eyes, self.depths, self.blinks, strict=True):
-            motion = close_lids(motion, self.closed, eye, depth, blink)
-        return keep_out(rest + motion, self.eyes, self.depths)
+            at = np.flatnonzero(np.linalg.norm(self.closed - eye.centre, axis=1) < NEAR * eye.radius)
+            moved = rest[at] + close_lids(motion[at], self.closed[at], eye, depth[at], blink[at])
+            posed[at] = keep_out(moved, [eye], depth[None, at])
+        return posed
 
 
 def read_sockets(head):

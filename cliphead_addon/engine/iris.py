@@ -38,7 +38,7 @@ def iris_colour(text, samples):
 
 
 def colour_in_words(text):
-    """The colour of "green eyes", "eyes of dark brown" or "blue-eyed" -> (r, g, b); None where none is named."""
+    """The colour of "green eyes", "eyes of hazel" or "blue-eyed" -> (r, g, b); None where none is named."""
     words = re.findall(r"[a-z]+", text.lower())
     for i, word in enumerate(words):
         if word in ("eyes", "eyed", "eye", "irises"):

@@ -13,6 +13,7 @@ from .geometry.frames import MM_PER_UNIT
 SAMPLES = 1500  # points on which words are fitted
 SPARSE = 0.01  # mm^2 of mean squared error that a weight of one must be worth, so that shapes that undo each other stay out
 FAINT = 0.02  # weights below are left out
+WEAK = 0.3  # a sum of weights that is hardly seen
 STILL = 0.05  # mm: a head that its expression moves by less is neutral
 
 
@@ -65,4 +66,6 @@ def fit_words(text, prompt, models, code, canonical, warnings):
     # the sum of the weights costs something too; its gradient enters the normal equations as a shift of the target
     shift = np.linalg.lstsq(r.T, np.full(r.shape[1], SPARSE), rcond=None)[0]
     found = lsq_linear(r, q.T @ b - shift, bounds=(0, 1)).x
+    if models.head.find_expression(text) is None and found.sum() < WEAK:
+        warnings.append(f"'{text}' hardly moves the face: plainer words, such as 'smiling' or 'angry', are understood better.")
     return {name: round(float(w), 4) for name, w in zip(ARKIT, found, strict=True) if w > FAINT}

@@ -13,6 +13,7 @@ from .pipeline import recipe_code
 # Anchors, by their places in NPHM's order: pairs are right, left.
 EYES = {"L": (1, 3), "R": (0, 2)}  # outer and inner corner of the lids
 EARS, CHIN, TOP, BACK = (26, 27), 36, 37, 38
+MOUTH_CORNERS, UPPER_LIP = (16, 17), (18, 19)
 JAW_OPEN, BLINKS = "jawOpen", ("eyeBlinkLeft", "eyeBlinkRight")
 IRIS_BAND = (0.45, 0.85)  # of the iris's angle: where the texture shows its colour
 
@@ -43,6 +44,7 @@ def rig(prompt, settings, models, canonical, rest, uv, faces):
         "joints": {"skull": skull, "top": anchors[TOP], "jaw": hinge.joint, "chin": anchors[CHIN]},
         "jaw_angle": hinge.angle,
         "neck": asdict(neck),
+        "mouth": {"corners": anchors[list(MOUTH_CORNERS)], "upper_lip": anchors[list(UPPER_LIP)]},
         "eyes": [],
         "iris_uv": [],
         "warnings": [],

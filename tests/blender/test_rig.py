@@ -49,7 +49,7 @@ def faces_of(mesh):
 
 def test_everything_is_parented_named_and_in_one_collection(head, rig):
     name = "A man with curls and green eyes"
-    parts = [f"{name} Rig", name, f"{name} Hair", f"{name} Eye L", f"{name} Eye R"]
+    parts = [f"{name}{part}" for part in (" Rig", "", " Hair", " Eye L", " Eye R", " Teeth", " Tongue")]
     assert sorted(obj.name for obj in bpy.data.collections[f"{name} Rig"].objects) == sorted(parts)
     assert all(len(obj.users_collection) == 1 for obj in bpy.data.objects)
     assert {obj.name for obj in rig.children_recursive} == set(parts[1:])
@@ -61,7 +61,7 @@ def test_everything_is_parented_named_and_in_one_collection(head, rig):
 
 def test_nothing_moves_before_a_bone_does(head):
     before = seen(head)
-    bpy.ops.cliphead.add_rig(eyes=False)
+    bpy.ops.cliphead.add_rig(eyes=False, mouth=False)
     np.testing.assert_allclose(seen(head), before, atol=1e-6)
     assert [obj.type for obj in bpy.data.objects].count("MESH") == 2
 
@@ -135,7 +135,7 @@ def test_a_rig_is_one_undo_step(head):
     head = find_head(next(obj for obj in bpy.data.objects if obj.name.startswith("A man")))
     np.testing.assert_allclose(seen(head), before, atol=1e-7)
     bpy.ops.ed.redo()
-    assert len(bpy.data.armatures) == 1 and len(bpy.data.objects) == 5
+    assert len(bpy.data.armatures) == 1 and len(bpy.data.objects) == 7
 
 
 def test_a_removed_rig_leaves_the_head_as_it_was(head):
@@ -164,6 +164,21 @@ def test_tracked_rotations_turn_the_bones(head, rig, tmp_path):
     looks = nose @ Vector((0, -1, 0))
     np.testing.assert_allclose(looks, [math.sin(0.5), -math.cos(0.5), 0], atol=1e-5)  # to the head's left
     assert head.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(1)
+
+
+def test_the_lower_teeth_go_along_with_shape_keys_and_bone(head, rig):
+    bpy.context.view_layer.objects.active = head
+    bpy.ops.cliphead.add_expressions(kind="named")
+    teeth = next(obj for obj in rig.children if obj.name.endswith("Teeth"))
+    lower = np.array([teeth.vertex_groups["jaw"].index in {g.group for g in v.groups} for v in teeth.data.vertices])
+    before = seen(teeth)
+    head.data.shape_keys.key_blocks["smile"].value = 1.0  # the stand-in's expressions move the head up: a turn that closes
+    moved = np.linalg.norm(seen(teeth) - before, axis=1)
+    assert moved[~lower].max() < 1e-6 and moved[lower].max() > 1e-3
+    head.data.shape_keys.key_blocks["smile"].value = 0.0
+    turn(rig, "jaw", (1, 0, 0), 20)
+    moved = np.linalg.norm(seen(teeth) - before, axis=1)
+    assert moved[~lower].max() < 1e-6 and moved[lower].max() > 0.01
 
 
 def test_a_changed_mesh_is_refused(head):

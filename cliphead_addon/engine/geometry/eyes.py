@@ -24,6 +24,8 @@ WALL = 0.0008  # from the lids' edge: what lies further in stays inside the eyeb
 HIDDEN = 0.0006  # at least this deep
 LID_EDGE = 0.0008  # vertices so near to the lids' edges stand for them
 LID_BAND = (0.0025, 0.0065)  # from the edge: where the lid moves as it should
+CORNER_OVERLAP = 0.04  # more of it near the lids' corners, where the opening is narrow
+LID_OVERLAP = 0.07  # radians that the upper lid goes beyond the lower one's edge
 LID_LENGTH = 0.0095  # from the edge to the fold, which a blink leaves where it is
 CLEARANCE = 0.00025  # of lids over the eyeball
 REACH = 1.5  # radii around the centre in which skin is kept out
@@ -133,6 +135,8 @@ def _closing(points, eye, depth):
     middle = np.interp(x, x[list(ends)], h[list(ends)])
     upper, lower = (np.polyfit(x[some], h[some], 3) for some in (h >= middle, h <= middle))
     opening = np.maximum(np.polyval(upper, away[:, 0]) - np.polyval(lower, away[:, 0]), 0)
+    towards_corners = 1 - opening / max(opening[edge].max(), 1e-9)
+    opening += (LID_OVERLAP + CORNER_OVERLAP * np.clip(towards_corners, 0, 1)) * np.clip(opening / LID_OVERLAP, 0, 1)
     opening[(away[:, 0] < x.min()) | (away[:, 0] > x.max())] = 0
     above = height > (np.polyval(upper, away[:, 0]) + np.polyval(lower, away[:, 0])) / 2
     turn = opening * np.clip(1 + depth / LID_LENGTH, 0, 1)  # of the skin, the more the nearer to the edge
