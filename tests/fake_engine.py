@@ -3,7 +3,7 @@
 Words in the prompt ask for them: "slow" takes ten seconds, "brief" half a second, "stuck" never looks at its progress callback,
 "crash" ends the process, "killed" does so as the system does when memory is short, "wrong" raises an error for the user, "bug"
 one for the programmer, "noisy" prints to stdout, "torchless" imports a package that is not there, "huge" and "torchfull" run
-out of memory, "full", "numpyfull" and "protected" fail to write their files. "curls" puts hair on the head; "painted" shows two
+out of memory, "diskfull", "numpyfull" and "protected" fail to write their files. "curls" puts hair on the head; "painted" shows two
 previews.
 """
 
@@ -23,7 +23,7 @@ from cliphead_addon.engine.stages import HairMesh, Head, HeadMesh, TextureSet, U
 RADII = np.array([0.32, 0.46, 0.40])  # NPHM units: a head 16 cm wide, 20 cm deep
 HAIR_COLOUR = (120, 60, 20)
 UNWRITABLE = {
-    "full": OSError(errno.ENOSPC, "No space left on device"),
+    "diskfull": OSError(errno.ENOSPC, "No space left on device"),
     "numpyfull": OSError("25600 requested and 0 written"),
     "protected": OSError(errno.EROFS, "Read-only file system"),
 }

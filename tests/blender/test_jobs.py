@@ -202,7 +202,7 @@ def test_the_heartbeat_goes_both_ways(session, monkeypatch):
         ("crash", "exit status 7"),
         ("killed", "memory ran out"),
         ("huge", "not enough memory"),
-        ("full", "the disk is full. Free some space"),
+        ("diskfull", "the disk is full. Free some space"),
         ("numpyfull", "the disk is full. Free some space"),
         ("protected", "it is read-only. Allow writing there"),
         ("torchless", "no package 'a_package_nobody_has'"),
