@@ -3,8 +3,8 @@
 Words in the prompt ask for them: "slow" takes ten seconds, "brief" half a second, "stuck" never looks at its progress callback,
 "crash" ends the process, "killed" does so as the system does when memory is short, "wrong" raises an error for the user, "bug"
 one for the programmer, "noisy" prints to stdout, "torchless" imports a package that is not there, "huge" and "torchfull" run
-out of memory, "diskfull", "numpyfull" and "protected" fail to write their files. "curls" puts hair on the head; "painted" shows two
-previews.
+out of memory, "diskfull", "numpyfull" and "protected" fail to write their files. "curls" puts hair on the head; "painted" shows
+two previews.
 """
 
 import errno

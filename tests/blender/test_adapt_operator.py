@@ -11,7 +11,7 @@ from cliphead_addon.blender import adapt, preferences
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    monkeypatch.setattr(preferences, "log_file", lambda: tmp_path / "log" / "worker.log")
+    monkeypatch.setattr(preferences, "data_folder", lambda: tmp_path)
     (tmp_path / "vit.safetensors").write_bytes(b"weights")
     return tmp_path / "vit.safetensors"
 
@@ -21,7 +21,7 @@ def test_the_operator_makes_a_pack_of_its_own_and_uses_it(session, weights, monk
     monkeypatch.setattr(preferences, "choose_pack", chosen.append)
     assert bpy.ops.cliphead.adapt(architecture="ViT-L-14", weights=str(weights)) == {"FINISHED"}
     (folder,) = chosen
-    assert folder == weights.parent / "log/packs/starter-ViT-L-14"
+    assert folder == weights.parent / "packs/starter-ViT-L-14"
     pack, architecture, file = (Path(folder) / "asked.txt").read_text().splitlines()
     assert Path(pack) == preferences.STARTER_PACK and architecture == "ViT-L-14" and Path(file) == weights
     assert "Done" in adapt.state.message and not adapt.state.failed

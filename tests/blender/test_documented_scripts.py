@@ -8,11 +8,23 @@ import bpy
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = [
-    (page.name, script)
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    for script in re.findall(r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-]
+INSTALLED = "bl_ext.user_default.cliphead"
+
+
+def scripts():
+    """(page, script) of the fenced blocks; one that does not import the add-on goes on where the one before ended."""
+    found = []
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for block in re.findall(r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            if INSTALLED in block:
+                found.append((page.name, block))
+            else:
+                assert found and found[-1][0] == page.name, f"{page.name}: this script imports nothing:\n{block}"
+                found[-1] = page.name, found[-1][1] + block
+    return found
+
+
+SCRIPTS = scripts()
 
 
 def test_there_are_scripts():
@@ -22,7 +34,5 @@ def test_there_are_scripts():
 @pytest.mark.parametrize("page, script", SCRIPTS)
 def test_a_script_of_the_documentation_makes_its_head(page, script, session):
     ast.parse(script)
-    installed = "bl_ext.user_default.cliphead"
-    assert installed in script
-    exec(compile(script.replace(installed, "cliphead_addon"), page, "exec"), {})
+    exec(compile(script.replace(INSTALLED, "cliphead_addon"), page, "exec"), {})
     assert any(obj.type == "MESH" for obj in bpy.data.objects)

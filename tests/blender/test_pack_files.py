@@ -74,7 +74,7 @@ def test_blender_downloads_only_when_it_may_go_online(archive, server, session):
     assert not bpy.app.online_access  # Blender's own default
     with pytest.raises(RuntimeError, match="Allow Online Access"):
         bpy.ops.cliphead.download_pack(url=url, size=size, sha256=sha256)
-    fetch = pack_files.Fetch(url, int(size), sha256, preferences.packs_folder())
+    fetch = pack_files.Fetch(url, int(size), sha256)
     fetch.thread.join()
     assert fetch.error.code == "OFFLINE"
 

@@ -67,9 +67,7 @@ def farewell(shared, tmp_path, **changes):
     for folder in (extension, own, history):
         folder.mkdir()
     runtime.sign_in(shared, extension, "cp311-1")
-    return storage.Farewell(
-        **{"extension": extension, "own": own, "shared": shared, "history": (history,), "keep": (), **changes}
-    )
+    return storage.Farewell(**{"extension": extension, "own": own, "shared": shared, "made": (history,), "keep": (), **changes})
 
 
 def test_the_data_goes_with_the_extension_and_not_with_an_update(shared, tmp_path):
@@ -80,11 +78,11 @@ def test_the_data_goes_with_the_extension_and_not_with_an_update(shared, tmp_pat
     goodbye.own.rmdir()
     assert goodbye.due()
     goodbye.clean()
-    assert not shared.exists() and not goodbye.history[0].exists()
+    assert not shared.exists() and not goodbye.made[0].exists()
 
 
 def test_what_the_user_chose_to_keep_stays(shared, tmp_path):
-    goodbye = farewell(shared, tmp_path, history=(), keep=("packs",))
+    goodbye = farewell(shared, tmp_path, made=(), keep=("packs",))
     goodbye.extension.rmdir()
     goodbye.clean()
     assert [path.name for path in shared.iterdir()] == ["packs"] and (tmp_path / "history").is_dir()

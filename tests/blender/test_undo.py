@@ -53,7 +53,7 @@ NO_CHANGE = (
     "copy_report",
 )
 ELSEWHERE = ("unwrap_as_head",)  # has a test of its own beside its other tests
-PREFERENCES = ("install_pack", "download_pack", "stop_download", "adapt", "adapt_cancel")
+PREFERENCES = ("install_pack", "download_pack", "stop_download", "adapt", "adapt_cancel", "delete_data")
 
 
 @pytest.fixture(autouse=True)
