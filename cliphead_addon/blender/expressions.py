@@ -1,7 +1,6 @@
 """Expressions on demand: shape keys by name, buttons that show one, words and face tracking as keyframes."""
 
 import json
-import tomllib
 
 import bpy
 import numpy as np
@@ -20,6 +19,7 @@ from .keyframes import write_curves
 from .language import t
 from .mesh import canonical_points
 from .panels import SideBarPanel
+from .properties import about_pack
 from .shape_keys import add_shape_keys
 
 SET_ITEMS = [
@@ -107,12 +107,8 @@ class HeadOperator:
 def own_recipe(head):
     """A head's recipe. Raises ClipHeadError if the pack in use is not the one that the head was made with."""
     recipe = read_recipe(head)
-    try:
-        pack = tomllib.loads((preferences.pack_folder() / "pack.toml").read_text(encoding="utf-8")).get("name")
-    except (OSError, ValueError):
-        return recipe  # the engine says what is wrong with the pack
-    made_with = recipe.get("pack", {}).get("name")
-    if pack != made_with and not session.state.worker_arguments:
+    pack, made_with = about_pack(preferences.pack_folder())[0], recipe.get("pack", {}).get("name")
+    if pack and pack != made_with:  # where it cannot be read, the engine says what is wrong with it
         raise ClipHeadError(
             f"This head was made with the pack '{made_with}', the pack in use is '{pack}'. Choose the head's pack in "
             "Edit > Preferences > Add-ons > CLIP-Head.",

@@ -112,7 +112,7 @@ class Client:
         made with, for a quick preview of where these go, or None for the head's surface as it would be generated. recipe: the
         head's, for its "prompt" and "settings".
         """
-        about = {name: recipe[name] for name in ("prompt", "settings")}
+        about = {name: recipe.get(name, {}) for name in ("prompt", "settings")}
         return self._begin(kind, pack, folder, **about, **fields)
 
     def _begin(self, kind, pack, folder, **fields):

@@ -13,6 +13,8 @@ from ..engine.stages import Prompt
 from . import preferences
 
 DEFAULTS = Settings()
+MANIFEST_LIMIT = 1 << 20  # characters
+UNREADABLE = (AttributeError, OSError, RecursionError, ValueError, KeyError, TypeError)
 TEXTURE_ITEMS = [(str(size), f"{size} px", f"A texture of {size} by {size} pixels") for size in TEXTURE_SIZES]
 
 TOPOLOGY_ITEMS = [
@@ -47,15 +49,29 @@ def expression_names(_owner, _context, typed):
 def names_in_pack(pack):
     """Names of the tensors in a pack's expressions file, from its header alone; () when the pack is not readable."""
     try:
-        with open(Path(pack) / "pack.toml", encoding="utf-8") as file:
-            part = tomllib.loads(file.read(1 << 20))["parts"]["expressions"]
+        part = _manifest(pack)["parts"]["expressions"]
         if not is_plain(part["file"]):
             return ()
         with open(Path(pack) / part["file"], "rb") as file:
             header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), 1 << 20)))
-    except (AttributeError, OSError, RecursionError, ValueError, KeyError, TypeError):
+    except UNREADABLE:
         return ()
     return tuple(sorted(name for name in header if name != "__metadata__"))
+
+
+@lru_cache(maxsize=4)
+def about_pack(pack):
+    """A pack folder's name and the names of its sliders, from its manifest alone; ("", ()) when that cannot be read."""
+    try:
+        manifest = _manifest(pack)
+        return manifest["name"], tuple(manifest["parts"].get("sliders", {}).get("names", ()))
+    except UNREADABLE:
+        return "", ()
+
+
+def _manifest(pack):
+    with open(Path(pack) / "pack.toml", encoding="utf-8") as file:
+        return tomllib.loads(file.read(MANIFEST_LIMIT))
 
 
 class HeadChoices:

@@ -7,10 +7,8 @@ written together. Undoing in between takes the preview back first.
 
 import json
 import random
-import tomllib
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
 
 import bpy
 from bpy.app.handlers import persistent
@@ -28,7 +26,7 @@ from .head_object import RECIPE, read_recipe
 from .language import t
 from .mesh import canonical_points
 from .panels import SideBarPanel, draw_text
-from .properties import names_in_pack
+from .properties import about_pack, names_in_pack
 from .session import Place
 
 TICK = 0.05  # seconds
@@ -46,16 +44,6 @@ class Shaping:
 
 
 state = Shaping()
-
-
-@lru_cache(maxsize=4)
-def about_pack(pack):
-    """A pack folder's name and the names of its sliders, from its manifest alone; ("", ()) when that cannot be read."""
-    try:
-        manifest = tomllib.loads((Path(pack) / "pack.toml").read_text(encoding="utf-8"))
-        return manifest["name"], tuple(manifest["parts"].get("sliders", {}).get("names", ()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return "", ()
 
 
 def why_not_shaped(obj):
