@@ -11,13 +11,13 @@ import shutil
 import sys
 from pathlib import Path
 
-import addon_utils
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
 from ..engine.jobfiles import load_head
 from .compat import has_denoiser, new_grey_world
+from .export import export
 from .head_object import add_head
 
 PORTRAIT_SIZE = 640  # px
@@ -35,7 +35,7 @@ LIGHTS = {  # direction from the head's centre (towards -Y is the face), size in
 
 
 def deliver(job_folder, out_folder):
-    """Write head.blend, head.glb, head.png, albedo.png, normal_uv.png and recipe.json. Replaces the open file.
+    """Write head.blend, head.glb, head.png, the head's images and recipe.json. Replaces the open file.
 
     job_folder: written by `jobfiles.save_head`. -> bpy object of the head
     """
@@ -43,7 +43,7 @@ def deliver(job_folder, out_folder):
     saved = load_head(job_folder)
     out.mkdir(parents=True, exist_ok=True)
     head = open_alone(saved)
-    export_gltf(head, out / "head.glb")
+    export(bpy.context, head, out / "head.glb", "GLTF")
     set_studio(head, PORTRAIT_SIZE)
     bpy.context.scene.render.filepath = "//head.png"
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "head.blend"), compress=True)
@@ -70,16 +70,6 @@ def open_alone(saved):
     bpy.context.view_layer.objects.active = head
     head.select_set(True)
     return head
-
-
-def export_gltf(head, path):
-    """The head and its hair, with materials and image, in a .glb file."""
-    addon_utils.enable("io_scene_gltf2")
-    for obj in bpy.context.selected_objects:
-        obj.select_set(False)
-    for obj in (head, *head.children):
-        obj.select_set(True)
-    bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB", use_selection=True)
 
 
 def set_studio(head, pixels):

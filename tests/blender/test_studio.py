@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cliphead_addon.blender import studio
-from cliphead_addon.engine.jobfiles import save_head
+from cliphead_addon.engine.jobfiles import IMAGES, SURFACE_IMAGES, save_head
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
@@ -42,7 +42,8 @@ def pixels(path):
 
 
 def test_everything_is_delivered_and_holds_together(delivered):
-    names = {"head.blend", "head.glb", "head.png", "albedo.png", "normal_uv.png", "recipe.json"}
+    names = {"head.blend", "head.glb", "head.png", "recipe.json"}
+    names |= {f"{name}.png" for name in (*IMAGES, *SURFACE_IMAGES)}
     assert {path.name for path in delivered.iterdir()} == names
     assert json.loads((delivered / "recipe.json").read_text())["prompt"]["text"] == "a man"
     check_portrait(pixels(delivered / "head.png"))
@@ -76,4 +77,4 @@ def check_gltf(path):
 def check_blend(path):
     bpy.ops.wm.open_mainfile(filepath=str(path))
     assert bpy.data.objects["A man"].data.uv_layers and bpy.context.scene.camera is not None
-    assert [image.packed_file is not None for image in bpy.data.images if image.source == "FILE"] == [True]
+    assert [image.packed_file is not None for image in bpy.data.images if image.source == "FILE"] == 3 * [True]
