@@ -58,6 +58,18 @@ def canonical_points(mesh):
     return points
 
 
+def positions(mesh):
+    """A mesh's vertices as they stand: (V,3) float32, object space."""
+    points = np.empty((len(mesh.vertices), 3), np.float32)
+    mesh.attributes["position"].data.foreach_get("vector", points.ravel())
+    return points
+
+
+def vertices(mesh):
+    """A mesh's vertices at rest, those of its Basis: (V,3) float32, object space."""
+    return positions(mesh) if mesh.shape_keys is None else key_points(mesh.shape_keys.reference_key)
+
+
 def key_points(key):
     """A shape key's points: (V,3) float32, object space."""
     points = np.empty((len(key.points), 3), np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 from ..engine.errors import ClipHeadError
 from ..engine.geometry.frames import blender_to_nphm, nphm_to_blender
 from .hair import hair_of
-from .mesh import CANONICAL, build_mesh, canonical_points, key_points, smooth_mesh
+from .mesh import CANONICAL, build_mesh, canonical_points, key_points, positions, smooth_mesh, vertices
 from .shape_keys import add_shape_keys
 
 
@@ -64,13 +64,6 @@ def place(head, arrays):
     else:
         raise ClipHeadError(f"The mesh of '{head.name}' was changed meanwhile. Move the slider again.", "BAD_MESH")
     _place_hair(head, arrays)
-
-
-def positions(mesh):
-    """(V,3) float32, object space."""
-    points = np.empty((len(mesh.vertices), 3), np.float32)
-    mesh.attributes["position"].data.foreach_get("vector", points.ravel())
-    return points
 
 
 def _set_positions(mesh, points):
@@ -137,6 +130,4 @@ def _rim_centre(mesh, vertices):
 
 def _origin(head):
     """The NPHM point where a head's object has its origin: most of the skin is where it is in the canonical pose."""
-    keys = head.data.shape_keys
-    points = positions(head.data) if keys is None else key_points(keys.reference_key)
-    return np.median(canonical_points(head.data) - blender_to_nphm(points), axis=0)
+    return np.median(canonical_points(head.data) - blender_to_nphm(vertices(head.data)), axis=0)

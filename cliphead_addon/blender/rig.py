@@ -16,8 +16,8 @@ from .head_object import read_recipe
 from .jaw import follow_jaw
 from .language import t
 from .material import colour_image, eye_material, plain_material
-from .mesh import UV_MAP, canonical_points, smooth_mesh
-from .sockets import EYES, close_sockets, cut_sockets, vertices
+from .mesh import UV_MAP, canonical_points, smooth_mesh, vertices
+from .sockets import EYES, close_sockets, cut_sockets
 
 LEVELS = 255  # steps of a vertex group's weights
 LIDS = "lids"  # vertex groups of the skin that slides over the eyeballs

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..engine.geometry.eyes import Eye, close_lids, keep_out, open_sockets
-from .mesh import key_points
+from .mesh import key_points, vertices
 
 EYES = "cliphead_eyes"  # custom property: the eyeballs as JSON
 CLOSED = "cliphead_closed"  # point attribute: the vertices before the sockets were opened
@@ -67,15 +67,6 @@ def close_sockets(head):
     for name in (CLOSED, *DEPTHS, *BLINKS):
         mesh.attributes.remove(mesh.attributes[name])
     del head[EYES]
-
-
-def vertices(mesh):
-    """A mesh's vertices, those of its Basis: (V,3) float32."""
-    if mesh.shape_keys is not None:
-        return key_points(mesh.shape_keys.reference_key)
-    points = np.empty((len(mesh.vertices), 3), np.float32)
-    mesh.attributes["position"].data.foreach_get("vector", points.ravel())
-    return points
 
 
 def _replace(mesh, rest, pose):

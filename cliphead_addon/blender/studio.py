@@ -19,6 +19,7 @@ from ..engine.jobfiles import load_head
 from .compat import has_denoiser, new_grey_world
 from .export import export
 from .head_object import add_head
+from .mesh import positions
 
 PORTRAIT_SIZE = 640  # px
 SAMPLES = 24  # with the denoiser; SAMPLES_NOISY without
@@ -75,7 +76,7 @@ def open_alone(saved):
 def set_studio(head, pixels):
     """Camera, neutral lights and render settings for a portrait of one head, `pixels` wide and high, in the current scene."""
     scene = bpy.context.scene
-    points = np.concatenate([_positions(obj.data) for obj in (head, *head.children)])
+    points = np.concatenate([positions(obj.data) for obj in (head, *head.children)])
     points += np.array(head.matrix_world.translation, np.float32)
     centre = Vector((points.min(0) + points.max(0)) / 2)
     length = float(np.ptp(points, axis=0).max())
@@ -91,12 +92,6 @@ def set_studio(head, pixels):
         light.matrix_world = _looking_along(-away, centre + 2 * length * away)
     scene.world = new_grey_world(GREY_WORLD)
     _set_render(scene, pixels)
-
-
-def _positions(mesh):
-    points = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.attributes["position"].data.foreach_get("vector", points)
-    return points.reshape(-1, 3)
 
 
 def _aim_to_fill(camera, points):
