@@ -13,7 +13,7 @@ import argparse
 
 import numpy as np
 
-from cliphead_addon.engine import motion, rigging
+from cliphead_addon.engine import rigging
 from cliphead_addon.engine.expression_sets import NAMED
 from cliphead_addon.engine.geometry.eyes import Eye, close_lids, eyeball, keep_out, open_sockets, poke_through
 from cliphead_addon.engine.geometry.frames import nphm_to_blender
@@ -22,6 +22,7 @@ from cliphead_addon.engine.geometry.quads import QuadGrid, lay
 from cliphead_addon.engine.geometry.raster import render
 from cliphead_addon.engine.geometry.unwrap import unwrap
 from cliphead_addon.engine.models import load_models
+from cliphead_addon.engine.pipeline import recipe_code
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
@@ -33,7 +34,7 @@ WINDOW = 0.045  # metres across
 def measure(seed, models, resolution):
     """One random head -> dict of figures."""
     prompt, settings = Prompt("", seed=seed, random=True, expression="neutral"), Settings(resolution=resolution, hair="none")
-    code = motion.recipe_code(prompt, models)
+    code = recipe_code(prompt, models)
     mesh = models.head.mesh(code, resolution, (), None, "none")
     grid = QuadGrid.from_arrays(models.quads, settings.density)
     names = (*NAMED, *rigging.BLINKS)

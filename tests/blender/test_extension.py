@@ -28,6 +28,7 @@ def wheel_of(name, folder):
     return path
 
 
+@pytest.mark.promise
 def test_the_full_zip_lives_and_leaves_in_an_empty_blender(tmp_path):
     wheels = [wheel_of(name, tmp_path) for name in ("numpy", "pillow", "scipy")]
     live(build_extension.build(ROOT, tmp_path, HERE, wheels), tmp_path / "home", engine_module=FAKE_ENGINE)

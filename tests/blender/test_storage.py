@@ -70,6 +70,7 @@ def farewell(shared, tmp_path, **changes):
     return storage.Farewell(**{"extension": extension, "own": own, "shared": shared, "made": (history,), "keep": (), **changes})
 
 
+@pytest.mark.promise
 def test_the_data_goes_with_the_extension_and_not_with_an_update(shared, tmp_path):
     goodbye = farewell(shared, tmp_path)
     assert not goodbye.due()
@@ -81,6 +82,7 @@ def test_the_data_goes_with_the_extension_and_not_with_an_update(shared, tmp_pat
     assert not shared.exists() and not goodbye.made[0].exists()
 
 
+@pytest.mark.promise
 def test_what_the_user_chose_to_keep_stays(shared, tmp_path):
     goodbye = farewell(shared, tmp_path, made=(), keep=("packs",))
     goodbye.extension.rmdir()

@@ -178,6 +178,7 @@ class Bomb:
         return (open, (str(self.path), "w"))
 
 
+@pytest.mark.promise
 def test_weights_that_would_run_code_are_refused(pack, tmp_path):
     (tmp_path / "bomb.pt").write_bytes(pickle.dumps(Bomb(tmp_path / "exploded"), protocol=2))
     with pytest.raises(PackError, match="without running code"):

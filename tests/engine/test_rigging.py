@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cliphead_addon.engine import motion, rigging
+from cliphead_addon.engine import rigging
 from cliphead_addon.engine.geometry.frames import nphm_to_blender
 from cliphead_addon.engine.geometry.quads import QuadGrid, lay
 from cliphead_addon.engine.geometry.unwrap import unwrap
 from cliphead_addon.engine.models import load_models
+from cliphead_addon.engine.pipeline import recipe_code
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
@@ -24,7 +25,7 @@ def models():
 @pytest.fixture(scope="module")
 def head(models):
     """canonical, rest, uv, faces of the low density."""
-    code = motion.recipe_code(PROMPT, models)
+    code = recipe_code(PROMPT, models)
     grid = QuadGrid.from_arrays(models.quads, "low")
     mesh = models.head.mesh(code, 80, (), None, "none")
     laid = lay(unwrap(mesh, models.layout), grid, grid.uv(models.layout), lambda p: models.head.pose(code, p, (), "none"))

@@ -80,6 +80,7 @@ def test_what_the_engine_needs_is_unpacked_and_the_rest_is_not(extension, data):
         assert os.access(folder / "noses/helper", os.X_OK) and not os.access(folder / "chins.py", os.X_OK)
 
 
+@pytest.mark.promise
 def test_the_worker_imports_from_it_and_from_no_other_packages(extension, data, monkeypatch):
     monkeypatch.setattr(sys, "path", ["/usr/lib/python3", "/somewhere/site-packages", "/usr/lib/dist-packages/"])
     house = extension()
@@ -95,6 +96,7 @@ def test_it_is_unpacked_once(extension, data):
     assert (first / "chins.py").stat().st_mtime_ns == changed and told == []
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize("damage", ["shorter", "gone", "no contents"])
 def test_a_damaged_engine_is_unpacked_again(extension, data, damage):
     house = extension()
@@ -107,6 +109,7 @@ def test_a_damaged_engine_is_unpacked_again(extension, data, damage):
     assert engines(data) == [folder.name]
 
 
+@pytest.mark.promise
 def test_two_blenders_at_once_unpack_it_once(extension, data, monkeypatch):
     house, made, waited, folders = extension(), [], threading.Event(), []
     real = runtime.unpack
@@ -129,6 +132,7 @@ def test_two_blenders_at_once_unpack_it_once(extension, data, monkeypatch):
     assert made == [1] and len(folders) == 2 and folders[0] == folders[1]
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize(
     "place, text, said",
     [
@@ -147,6 +151,7 @@ def test_a_hostile_wheel_leaves_nothing(extension, data, tmp_path, place, text, 
     assert engines(data) == [] and not list(tmp_path.rglob("evil.py"))
 
 
+@pytest.mark.promise
 @pytest.mark.parametrize(
     "changes, said",
     [

@@ -139,6 +139,7 @@ def test_wheels_that_are_there_are_not_asked_for_again(pip):
     assert wheelhouse.fetch(LINUX) == first and pip == asked
 
 
+@pytest.mark.promise
 def test_a_wheel_that_is_not_the_locked_one_is_refused(pip, tmp_path, capsys):
     wheelhouse.write_lock({str(LINUX): {"noses-1.0+cpu-cp311-cp311-linux-x64.whl": "0" * 64}})
     assert main(["--only", str(LINUX), "--out", str(tmp_path)]) == 1

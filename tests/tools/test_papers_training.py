@@ -120,7 +120,7 @@ def test_a_controlnet_for_uv_maps_is_trained_resumed_and_painted_with(diffusion,
     model = TextureModel.load(out / "pipeline")
     tokens = np.zeros((16, WIDTH), np.float32)
     normals, covered = np.full((SIZE, SIZE, 3), 128, np.uint8), np.ones((SIZE, SIZE), bool)
-    assert model.paint(tokens, tokens, normals, covered, size=SIZE, steps=2).shape == (SIZE, SIZE, 3)
+    assert model.paint(tokens, tokens, normals, covered, size=SIZE, steps=2).albedo.shape == (SIZE, SIZE, 3)
 
 
 def test_a_dry_run_of_the_uv_controlnet_writes_nothing(diffusion, textures, tmp_path, capsys):
@@ -141,9 +141,9 @@ def pack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pack") / "papers"
     starter = open_pack(BUNDLED / "starter")
     for part in ("text", "identity", "expression", "expressions", "bases"):
-        set_part(folder, part, {"pack": str(starter.folder)})
+        set_part(folder, part, {"pack": "starter"})
     top = {key: starter.manifest[key] for key in ("version", "license", "credits", "box")}
-    return set_part(folder, "bases", {"pack": str(starter.folder)}, name="papers", **top)
+    return set_part(folder, "bases", {"pack": "starter"}, name="papers", **top)
 
 
 def test_mappers_learn_from_painted_pictures_and_template_sentences(pack, painter, clip, tmp_path, monkeypatch):
