@@ -31,7 +31,7 @@ def texts_in(path):
 def texts_of(kind):
     """Texts of a registered class: its label and tooltip, and those of its properties and their items."""
     own = kind.bl_rna
-    base = next(base for base in kind.__mro__ if base.__module__ == "bpy_types").bl_rna
+    base = next(base for base in kind.__mro__ if base.__module__.strip("_") == "bpy_types").bl_rna
     inherited = {prop.identifier for prop in base.properties}
     if hasattr(kind, "bl_label"):
         yield kind.bl_label
