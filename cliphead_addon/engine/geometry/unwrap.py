@@ -17,6 +17,8 @@ MARGIN = 0.02  # of the tile, left free around the island for padding
 FIXED_POINTS = 64  # of the boundary that the landmark warp must not move
 FADE = 0.12  # depth, in units of inside_curve, over which the warp dies out towards the boundary
 WARP_STEPS = 4
+LOCAL = 0.04  # of all triangles: as many folds are mended before the whole warp is damped
+MENDINGS = 3  # at most: mending a fold may leave a smaller one beside it
 LATTICE = 97  # samples per axis for the warp
 # Factors per round on crowded vertices: once, and again for every ring further inside. No pair suits every pocket.
 SOFTER = ((0.2, 0.7), (0.7, 0.7), (1.0, 0.8), (0.2, 1.0), (0.5, 0.9))
@@ -84,8 +86,10 @@ def lay_out(flat, layout, anchors=None, magnified=True):
     for plane, damping, last in _warps(flat, layout, anchors):
         shown = magnify(plane, layout) if magnified and layout is not None else plane
         uv, needles, folded = _stored(shown, flat.faces, flat.rim)
-        if folded.any() and (last or _few(folded)):  # else it is the warp that folds
-            _, uv, needles, folded = _mended(flat.vertices, flat.faces, flat.rim, shown, at_any_price=last)
+        # Where many triangles fold it is the warp that folds, which less of it cures.
+        for _ in range(MENDINGS):
+            if folded.any() and (last or _few(folded) or damping == 1 and folded.mean() < LOCAL):
+                shown, uv, needles, folded = _mended(flat.vertices, flat.faces, flat.rim, shown, at_any_price=last)
         tried.append([damping, int(folded.sum())])
         if not folded.any():
             break
