@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import connected_components, depth_first_order, dijkstra, minimum_spanning_tree
+from scipy.sparse.csgraph import breadth_first_order, connected_components, depth_first_order, dijkstra, minimum_spanning_tree
 
 from ..errors import SurfaceError
 
@@ -358,7 +358,7 @@ def _part_points(faces):
 
 def _by_length(vertices, loops):
     """Loops sorted by their length in space, longest first."""
-    return sorted(loops, key=lambda loop: -np.linalg.norm(vertices[loop] - vertices[np.roll(loop, 1)], axis=1).sum())
+    return sorted(loops, key=lambda loop: -_span(vertices, loop))
 
 
 def _cap(vertices, faces, loop):
@@ -451,7 +451,9 @@ def _handle_loop(vertices, faces):
     """A short simple loop that does not separate the surface, as ordered vertices.
 
     Tree and cotree: edges neither in a shortest-path tree from a root nor crossed by a spanning tree of the dual graph
-    close exactly two loops per handle (Erickson and Whittlesey 2005), shortest among those through the root.
+    close exactly two loops per handle (Erickson and Whittlesey 2005), shortest among those through the root. The loops of the
+    dual graph that they close tell which side of what any other loop crosses: one that crosses each of them an even number of
+    times separates the surface. So shorter loops are looked for close to those found, without the rest of the surface.
     """
     edges, side, count = edge_table(faces)
     V, F = len(vertices), len(faces)
@@ -461,41 +463,78 @@ def _handle_loop(vertices, faces):
     # A loop must keep off the boundary, where cutting it would open the boundary instead.
     length = np.where(rim[edges].any(axis=1), 1e3, 1.0) * length
     graph = csr_matrix((length, edges.T), shape=(V, V))
+    graph = graph + graph.T
+
+    distance, parent = dijkstra(graph, indices=int(np.argmin(rim)), return_predecessors=True)
+    free = np.flatnonzero((parent[edges[:, 0]] != edges[:, 1]) & (parent[edges[:, 1]] != edges[:, 0]))
+    # The spanning tree takes the longest loops, so that the shortest are left over.
+    free = free[np.argsort(-(distance[edges[free]].sum(axis=1) + length[free]), kind="stable")]
     beside = np.full((len(edges), 2), F)  # the faces of each edge; the world beyond the boundary is one more face
     order = np.argsort(side.ravel(), kind="stable")
     first = np.concatenate([[0], np.cumsum(count)[:-1]])
     beside[:, 0] = order[first] // 3
     beside[count == 2, 1] = order[first[count == 2] + 1] // 3
     beside.sort(axis=1)
-    dual_key = beside[:, 0].astype(np.int64) * (F + 1) + beside[:, 1]
-
-    def loops_through(root):
-        distance, parent = dijkstra(graph, directed=False, indices=root, return_predecessors=True)
-        free = (parent[edges[:, 0]] != edges[:, 1]) & (parent[edges[:, 1]] != edges[:, 0])
-        around = distance[edges].sum(axis=1) + length
-        # The spanning tree takes the longest loops, so that the shortest are left over.
-        free = np.flatnonzero(free)
-        free = free[np.argsort(-around[free], kind="stable")]
-        rank = np.unique(dual_key[free], return_index=True)[1]
-        dual = csr_matrix((rank + 1.0, beside[free[rank]].T), shape=(F + 1, F + 1))
-        crossed = free[minimum_spanning_tree(dual).data.astype(np.int64) - 1]
-        loops = [_close(parent, a, b) for a, b in edges[np.setdiff1d(free, crossed)].tolist()]
-        spans = [np.linalg.norm(vertices[loop] - vertices[np.roll(loop, 1)], axis=1).sum() for loop in loops]
-        return [(np.inf if rim[loop].any() else span, loop) for span, loop in zip(spans, loops, strict=True)]
+    key = beside[:, 0].astype(np.int64) * (F + 1) + beside[:, 1]
+    rank = np.unique(key[free], return_index=True)[1]
+    dual = csr_matrix((rank + 1.0, beside[free[rank]].T), shape=(F + 1, F + 1))
+    dual = minimum_spanning_tree(dual)
+    crossed = free[dual.data.astype(np.int64) - 1]
+    left = np.setdiff1d(free, crossed)
+    crossing = _crossings(dual, beside, key, crossed, left)
 
     # The two loops of a handle cross, so a short one is met by going on from other places of the loops found so far.
-    found = sorted(loops_through(int(np.argmin(rim))), key=_length)
-    generators = len(found)
-    for share in (0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875):
-        for _, loop in found[:generators]:
-            if found[0][0] <= SHORT_LOOP * np.median(length):
-                return found[0][1]
-            found = sorted(found + loops_through(int(loop[int(share * len(loop))])), key=_length)
-    return found[0][1]
+    loops = [_close(parent, a, b) for a, b in edges[left].tolist()]
+    spans = [np.inf if rim[loop].any() else _span(vertices, loop) for loop in loops]
+    best, shortest = min(spans), loops[int(np.argmin(spans))]
+    for share in (0, 0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875):
+        for place in sorted(range(len(loops)), key=spans.__getitem__):
+            if best <= SHORT_LOOP * np.median(length):
+                return shortest
+            root = int(loops[place][int(share * len(loops[place]))])
+            loop = _shortest_through(root, graph, edges, length, crossing, min(best, 1e3))
+            if loop is not None and _span(vertices, loop) < best and not rim[loop].any():
+                best, shortest = _span(vertices, loop), loop
+                loops.append(loop)
+                spans.append(best)
+    return shortest
 
 
-def _length(pair):
-    return pair[0]
+def _crossings(dual, beside, key, crossed, left):
+    """For each edge, one bit per edge left over: whether it is crossed by the dual loop that this one closes. -> (E,) int64"""
+    world = dual.shape[0] - 1
+    _, parent = breadth_first_order(dual, world, directed=False)
+    crossed = crossed[np.argsort(key[crossed])]
+    bits = np.zeros(len(key), np.int64)
+    for i, edge in enumerate(left):
+        ring = _close(parent, *beside[edge].tolist())
+        low, high = np.sort([ring[:-1], ring[1:]], axis=0).astype(np.int64)  # its last step, to the first, is the edge itself
+        bits[crossed[np.searchsorted(key[crossed], low * (world + 1) + high)]] ^= 1 << i
+        bits[edge] ^= 1 << i
+    return bits
+
+
+def _shortest_through(root, graph, edges, length, crossing, limit):
+    """The shortest loop through a vertex, below a limit, that does not separate the surface; None if there is none."""
+    distance, parent = dijkstra(graph, indices=root, return_predecessors=True, limit=limit / 2)
+    near = np.flatnonzero(np.isfinite(distance[edges]).all(axis=1))
+    ends = edges[near]
+    in_tree = (parent[ends[:, 0]] == ends[:, 1]) | (parent[ends[:, 1]] == ends[:, 0])
+    bits = {root: 0}
+    for index in near[in_tree][np.argsort(distance[ends[in_tree]].max(axis=1), kind="stable")].tolist():
+        a, b = edges[index].tolist()
+        a, b = (a, b) if parent[b] == a else (b, a)
+        bits[b] = bits[a] ^ int(crossing[index])
+    around = distance[ends].sum(axis=1) + length[near]
+    for i in np.argsort(around, kind="stable").tolist():
+        a, b = ends[i].tolist()
+        if around[i] < limit and not in_tree[i] and bits[a] ^ bits[b] ^ int(crossing[near[i]]):
+            return _close(parent, a, b)
+    return None
+
+
+def _span(vertices, loop):
+    return np.linalg.norm(vertices[loop] - vertices[np.roll(loop, 1)], axis=1).sum()
 
 
 def _close(parent, a, b):
