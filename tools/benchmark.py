@@ -13,7 +13,6 @@ $ python3 tools/dev.py bench worker
 # ruff: noqa: E402
 import argparse
 import importlib
-import json
 import os
 import platform
 import statistics
@@ -30,10 +29,10 @@ import numpy as np
 import torch
 
 from cliphead_addon.engine import models, pipeline
-from cliphead_addon.engine.errors import ClipHeadError
 from cliphead_addon.engine.geometry import surface
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
+from tools.measuring import run
 
 DENSE_CHUNK = 20000  # points at a time in the official fitting script
 OTHERS = (
@@ -60,20 +59,15 @@ def main(arguments=None):
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=3, help="warm runs, of which the median is shown (3)")
     parser.add_argument("--sample", type=int, default=DENSE_CHUNK, help=f"points for the dense way ({DENSE_CHUNK})")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
-    options = parser.parse_args(arguments)
-    try:
+
+    def work(options):
         settings = Settings(resolution=options.resolution, texture_size=options.texture_size, device=options.device)
         prompt = Prompt(options.prompt, seed=options.seed)
         figures = measure(prompt, settings, options.pack, max(1, options.repeats), max(1, options.sample))
-    except ClipHeadError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    print_table(figures)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(figures, file, indent=1)
-    return 0
+        print_table(figures)
+        return figures
+
+    return run(parser, arguments, work)
 
 
 def measure(prompt, settings, pack, repeats, sample):

@@ -5,7 +5,6 @@ $ python3 tools/dev.py bench expressions --vertices 12000 --shapes 52
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -13,10 +12,10 @@ import time
 import numpy as np
 import torch
 
-from cliphead_addon.engine.errors import ClipHeadError
 from cliphead_addon.engine.head import HeadModel
 from cliphead_addon.engine.models import choose_device
 from cliphead_addon.engine.packs import open_pack
+from tools.measuring import run
 
 
 def main(arguments=None):
@@ -26,22 +25,17 @@ def main(arguments=None):
     parser.add_argument("--pack", default="starter")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=3, help="of which the median is shown (3)")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
-    options = parser.parse_args(arguments)
-    try:
+
+    def work(options):
         head = HeadModel.load(open_pack(options.pack), choose_device(options.device))
         rows = [measure(head, count, options.shapes, max(1, options.repeats)) for count in options.vertices]
-    except ClipHeadError as error:
-        print(f"bench expressions: {error}", file=sys.stderr)
-        return 1
-    print(f"{torch.get_num_threads()} threads, device {head.device}, network {head.expression.config.hidden} units wide")
-    print(f"  {'vertices':>9} {'shapes':>7} {'seconds':>8} {'processor seconds':>18}")
-    for row in rows:
-        print(f"  {row['vertices']:9,} {row['shapes']:7} {row['seconds']:8.2f} {row['processor_seconds']:18.2f}")
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
-    return 0
+        print(f"{torch.get_num_threads()} threads, device {head.device}, network {head.expression.config.hidden} units wide")
+        print(f"  {'vertices':>9} {'shapes':>7} {'seconds':>8} {'processor seconds':>18}")
+        for row in rows:
+            print(f"  {row['vertices']:9,} {row['shapes']:7} {row['seconds']:8.2f} {row['processor_seconds']:18.2f}")
+        return rows
+
+    return run(parser, arguments, work)
 
 
 def measure(head, vertices, shapes, repeats):

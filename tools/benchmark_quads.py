@@ -5,7 +5,6 @@ $ python3 tools/dev.py bench quads --heads 20 --resolution 256
 """
 
 import argparse
-import json
 import sys
 import time
 
@@ -13,7 +12,6 @@ import igl
 import numpy as np
 from skimage.measure import points_in_poly
 
-from cliphead_addon.engine.errors import ClipHeadError
 from cliphead_addon.engine.geometry import frames
 from cliphead_addon.engine.geometry.mesh import triangulate
 from cliphead_addon.engine.geometry.quads import QuadGrid, lay
@@ -21,6 +19,7 @@ from cliphead_addon.engine.geometry.unwrap import UVLayout, magnify, to_tile, un
 from cliphead_addon.engine.head import HeadModel
 from cliphead_addon.engine.packs import open_pack
 from cliphead_addon.engine.settings import DENSITIES, Settings
+from tools.measuring import run
 from tools.studio.quad_smoothing import finely
 
 SAMPLES = 20_000  # points per surface
@@ -34,9 +33,8 @@ def main(arguments=None):
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--resolution", type=int, default=Settings.resolution)
     parser.add_argument("--pack", default="starter")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
-    options = parser.parse_args(arguments)
-    try:
+
+    def work(options):
         pack = open_pack(options.pack)
         head, layout = HeadModel.load(pack), UVLayout.from_arrays(pack.tensors(pack.part("layout")["file"]))
         arrays = pack.tensors(pack.part("quads")["file"])
@@ -44,14 +42,10 @@ def main(arguments=None):
         rows = []
         for seed in range(options.first_seed, options.first_seed + options.heads):
             rows += measure(head, layout, grids, seed, options.resolution)
-    except ClipHeadError as error:
-        print(f"bench quads: {error}", file=sys.stderr)
-        return 1
-    print_table(rows, options.heads, options.resolution)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
-    return 0
+        print_table(rows, options.heads, options.resolution)
+        return rows
+
+    return run(parser, arguments, work)
 
 
 def measure(head, layout, grids, seed, resolution):

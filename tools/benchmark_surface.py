@@ -9,7 +9,6 @@ is timed on some of them. On a smaller grid the surface that it gives is made, a
 """
 
 import argparse
-import json
 import sys
 import time
 
@@ -26,6 +25,7 @@ from cliphead_addon.engine.models import choose_device
 from cliphead_addon.engine.nets.nphm import HeadField, IdentityConfig, IdentityNet
 from cliphead_addon.engine.packs import open_pack
 from tools.benchmark import DENSE_CHUNK, peak_memory
+from tools.measuring import run
 from tools.train.widen import code_places
 
 SAME = 0.1  # voxels between surfaces that count as one
@@ -39,23 +39,18 @@ def main(arguments=None):
     parser.add_argument("--pack", default="starter")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, help="of the processor (as many as torch chooses)")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
-    options = parser.parse_args(arguments)
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    try:
+
+    def work(options):
+        if options.threads:
+            torch.set_num_threads(options.threads)
         pack = open_pack(options.pack)
         head = HeadModel.load(pack, choose_device(options.device))
         code = mean_code(pack)
         figures = measure(head, code, options.resolution, options.sample) | compare(head, code, options.check)
-    except ClipHeadError as error:
-        print(f"bench surface: {error}", file=sys.stderr)
-        return 1
-    print_table(figures)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(figures, file, indent=1)
-    return 0
+        print_table(figures)
+        return figures
+
+    return run(parser, arguments, work)
 
 
 def mean_code(pack):

@@ -11,7 +11,6 @@ to fit each other best. Times are of the processor, on random heads of the pack.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -24,12 +23,12 @@ import trimesh
 from PIL import Image
 from skimage.measure import points_in_poly
 
-from cliphead_addon.engine.errors import ClipHeadError
 from cliphead_addon.engine.geometry import frames, raster, seam, surface, unwrap
 from cliphead_addon.engine.geometry.harmonic import HarmonicSolver
 from cliphead_addon.engine.geometry.mesh import vertex_normals
 from cliphead_addon.engine.packs import open_pack
 from cliphead_addon.engine.stages import HeadMesh
+from tools.measuring import run
 
 PIXELS = 1024
 SIZES = (80, 128, 192, 384)  # resolutions; about 12,000 to 300,000 vertices
@@ -55,10 +54,9 @@ def main(arguments=None):
     parser.add_argument("--blender-heads", type=int, default=20, help="heads that Blender unwraps as well (20)")
     parser.add_argument("--blender-limit", type=int, default=100_000, help="vertices above which Blender is not timed (100000)")
     parser.add_argument("--pack", default="starter")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
     parser.add_argument("--map", metavar="FILE", help="picture of our misalignment in UV space, white for 8 px and more")
-    options = parser.parse_args(arguments)
-    try:
+
+    def work(options):
         from tools.evaluate import Network  # torch arrives here
 
         pack = open_pack(options.pack)
@@ -68,12 +66,9 @@ def main(arguments=None):
             print_times(times)
             quality = compare(network, layout, blender, options)
         print_quality(quality, options.heads)
-    except ClipHeadError as error:
-        print(f"bench unwrap: {error}", file=sys.stderr)
-        return 1
-    if options.json:
-        Path(options.json).write_text(json.dumps({"times": times, "quality": quality}, indent=1), encoding="utf-8")
-    return 0
+        return {"times": times, "quality": quality}
+
+    return run(parser, arguments, work)
 
 
 class Blender:

@@ -48,6 +48,7 @@ from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.sliders import Sliders
 from cliphead_addon.engine.stages import HeadCode, Prompt
 from tools import hostile
+from tools.gallery import PROMPTS
 from tools.studio import hair, shapes
 from tools.studio.atlas import studio_atlas
 from tools.studio.attributes import Observer, hair_style, scatter
@@ -319,22 +320,6 @@ def evaluate_words(pack, count, first_seed, resolution, seeds=32):
         inside = np.mean([0.6 <= value <= 1.4 for value in ratio.values()])
         print(f"  {text:20s} mean {np.mean(list(ratio.values())):.2f}, within the band {inside:.0%} of {len(ratio)} attributes")
         print("   ", "  ".join(f"{name} {value:.2f}" for name, value in ratio.items() if not 0.6 <= value <= 1.4))
-
-
-PROMPTS = (
-    "an old man with a wide nose, laughing",
-    "a young woman with full lips and red lipstick",
-    "an african woman with big ears, surprised",
-    "an asian boy, smiling",
-    "a bald man with a full black beard, angry",
-    "a heavy middle-aged man with a moustache",
-    "a pale old woman with grey hair, sad",
-    "a zombie",
-    "a marble statue of a young man",
-    "a clown with puffed cheeks",
-    "a thin man with a hooked nose and blue eyes",
-    "an orc with pointed ears",
-)
 
 
 def evaluate_heads(pack, count, resolution):

@@ -7,6 +7,7 @@ import bpy
 
 from ..engine.errors import ClipHeadError
 from . import preferences, session
+from .bases import Polled
 from .job import Client, Job
 from .language import t
 
@@ -24,7 +25,7 @@ class Adaption:
 state = Adaption()
 
 
-class CLIPHEAD_OT_adapt(bpy.types.Operator):
+class CLIPHEAD_OT_adapt(Polled, bpy.types.Operator):
     """Train the model pack's mapping networks for this CLIP model: up to ten minutes, in the background"""
 
     bl_idname = "cliphead.adapt"
@@ -36,11 +37,8 @@ class CLIPHEAD_OT_adapt(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, _context):
-        if state.job is not None:
-            cls.poll_message_set(t("A CLIP model is being adapted to: wait for it or cancel it"))
-            return False
-        return True
+    def obstacle(cls, _context):
+        return t("A CLIP model is being adapted to: wait for it or cancel it") if state.job is not None else ""
 
     def execute(self, _context):
         try:

@@ -11,7 +11,8 @@ from bpy_extras.io_utils import ExportHelper
 
 from ..engine.errors import ClipHeadError
 from . import preview, session
-from .expressions import ChildPanel, find_head, find_rig, refuse
+from .bases import InObjectMode, refuse
+from .expressions import ChildPanel, find_head, find_rig
 from .head_object import read_recipe
 from .language import t
 from .material import colour_image
@@ -40,18 +41,12 @@ TAGS = 12
 NO_TAGS = frozenset("a an and the of with in on or very who that has his her their is are at to for from".split())
 
 
-class FamilyOperator:
+class FamilyOperator(InObjectMode):
     """An operator about the selected head with all that belongs to it."""
 
     @classmethod
-    def poll(cls, context):
-        if find_head(context.object) is None:
-            cls.poll_message_set(t("Select a head made by CLIP-Head"))
-        elif context.mode != "OBJECT":
-            cls.poll_message_set(t("Go to Object Mode first"))
-        else:
-            return True
-        return False
+    def obstacle(cls, context):
+        return t("Select a head made by CLIP-Head") if find_head(context.object) is None else super().obstacle(context)
 
 
 def family(head):

@@ -12,6 +12,7 @@ from ..engine.expression_sets import ARKIT, NAMED, NEUTRAL, SETS
 from ..engine.jobfiles import load_expressions, save_arrays
 from ..engine.livelink import RATE, read_tracking
 from . import icons, preferences, session
+from .bases import InObjectMode, Polled, refuse
 from .compat import undo_step
 from .head_object import read_recipe
 from .jaw import follow_jaw
@@ -54,25 +55,21 @@ def missing_keys(head, names):
     return [name for name in names if keys is None or name not in keys.key_blocks]
 
 
-class HeadOperator:
+class HeadOperator(InObjectMode):
     """An operator about the selected head."""
 
     @classmethod
-    def poll(cls, context):
+    def obstacle(cls, context):
         head = find_head(context.object)
         if head is None:
-            cls.poll_message_set(t("Select a head made by CLIP-Head"))
-        elif context.mode != "OBJECT":
-            cls.poll_message_set(t("Go to Object Mode first"))
-        elif not (head.is_editable and head.data.is_editable):
-            cls.poll_message_set(t("The head is linked from another file: make it local first"))
-        elif canonical_points(head.data) is None:
-            cls.poll_message_set(t("The head was made by an older version: make it again from its recipe"))
-        elif session.state.job is not None:
-            cls.poll_message_set(t("The engine is busy: wait for it or cancel it"))
-        else:
-            return True
-        return False
+            return t("Select a head made by CLIP-Head")
+        if obstacle := super().obstacle(context):
+            return obstacle
+        if not (head.is_editable and head.data.is_editable):
+            return t("The head is linked from another file: make it local first")
+        if canonical_points(head.data) is None:
+            return t("The head was made by an older version: make it again from its recipe")
+        return t("The engine is busy: wait for it or cancel it") if session.state.job is not None else ""
 
     interactive = False  # set when a user pressed a button: the operator then returns at once
 
@@ -115,13 +112,6 @@ def own_recipe(head):
             "BAD_PACK",
         )
     return recipe
-
-
-def refuse(operator, text):
-    """Tell the user, in the status bar and in the panel."""
-    session.tell(text, failed=True)
-    operator.report({"ERROR"}, text)
-    return {"CANCELLED"}
 
 
 class CLIPHEAD_OT_add_expressions(HeadOperator, bpy.types.Operator):
@@ -244,7 +234,7 @@ class CLIPHEAD_OT_import_tracking(HeadOperator, ImportHelper, bpy.types.Operator
         return self.express(context, head, "apply_tracking", ARKIT, **choices)
 
 
-class ApplyOperator:
+class ApplyOperator(InObjectMode):
     """The second half of an operator: takes what the engine computed into the scene, as one undo step."""
 
     bl_options = {"REGISTER", "UNDO", "INTERNAL"}
@@ -255,13 +245,6 @@ class ApplyOperator:
         options={"HIDDEN", "SKIP_SAVE"},
     )
     head: bpy.props.StringProperty(name="Head", description="Name of its object", options={"HIDDEN", "SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, context):
-        if context.mode != "OBJECT":
-            cls.poll_message_set(t("Go to Object Mode first"))
-            return False
-        return True
 
     def execute(self, context):
         try:
@@ -445,7 +428,7 @@ class CLIPHEAD_OT_add_line(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_remove_line(bpy.types.Operator):
+class CLIPHEAD_OT_remove_line(Polled, bpy.types.Operator):
     """Remove the selected line from the animation list"""
 
     bl_idname = "cliphead.remove_line"
@@ -453,11 +436,8 @@ class CLIPHEAD_OT_remove_line(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context):
-        if not lines_of(context):
-            cls.poll_message_set(t("The list is empty"))
-            return False
-        return True
+    def obstacle(cls, context):
+        return "" if lines_of(context) else t("The list is empty")
 
     def execute(self, context):
         motion = context.scene.cliphead_motion

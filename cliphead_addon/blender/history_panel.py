@@ -4,6 +4,7 @@ import bpy
 
 from ..engine.errors import ClipHeadError
 from . import history, icons
+from .bases import InObjectMode, select_alone
 from .head_object import add_head, object_name
 from .language import t
 from .panels import SideBarPanel, draw_text
@@ -27,18 +28,14 @@ def title(entry):
     return f"{object_name(str(prompt.get('text', '')))}, {prompt.get('seed', 0)}"
 
 
-class OfHistory:
+class OfHistory(InObjectMode):
     entry: bpy.props.StringProperty(name="Entry", description="Name of an entry of the history; empty takes the newest")
 
     @classmethod
-    def poll(cls, context):
+    def obstacle(cls, context):
         if not history.entries():
-            cls.poll_message_set(t("The history is empty: finished heads come here by themselves"))
-        elif context.mode != "OBJECT":
-            cls.poll_message_set(t("Go to Object Mode first"))
-        else:
-            return True
-        return False
+            return t("The history is empty: finished heads come here by themselves")
+        return super().obstacle(context)
 
 
 class CLIPHEAD_OT_restore(OfHistory, bpy.types.Operator):
@@ -63,11 +60,7 @@ class CLIPHEAD_OT_restore(OfHistory, bpy.types.Operator):
         except ClipHeadError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        for obj in context.selected_objects:
-            obj.select_set(False)
-        if head.name in context.view_layer.objects:
-            head.select_set(True)
-            context.view_layer.objects.active = head
+        select_alone(context, head)
         return {"FINISHED"}
 
 

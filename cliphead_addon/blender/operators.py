@@ -7,6 +7,7 @@ import bpy
 from ..engine.errors import ClipHeadError, PromptError
 from ..engine.jobfiles import load_head
 from . import recent, session
+from .bases import InObjectMode, Polled, select_alone
 from .foreign import unwrap_as_head
 from .head_object import add_head
 from .language import t
@@ -79,7 +80,7 @@ def _report_progress(context):
     return lambda _stage, fraction: manager.progress_update(100 * fraction)
 
 
-class CLIPHEAD_OT_cancel(bpy.types.Operator):
+class CLIPHEAD_OT_cancel(Polled, bpy.types.Operator):
     """Stop making the head, or take it off the queue"""
 
     bl_idname = "cliphead.cancel"
@@ -91,18 +92,15 @@ class CLIPHEAD_OT_cancel(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, _context):
-        if not session.running():
-            cls.poll_message_set(t("No head is being made"))
-            return False
-        return True
+    def obstacle(cls, _context):
+        return "" if session.running() else t("No head is being made")
 
     def execute(self, _context):
         session.cancel(self.job)
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_apply_result(bpy.types.Operator):
+class CLIPHEAD_OT_apply_result(InObjectMode, bpy.types.Operator):
     """Place a finished head in the scene"""
 
     bl_idname = "cliphead.apply_result"
@@ -116,13 +114,6 @@ class CLIPHEAD_OT_apply_result(bpy.types.Operator):
         name="Location", description="Where the head's neck goes", subtype="TRANSLATION", options={"SKIP_SAVE"}
     )
 
-    @classmethod
-    def poll(cls, context):
-        if context.mode != "OBJECT":
-            cls.poll_message_set(t("Go to Object Mode first"))
-            return False
-        return True
-
     def execute(self, context):
         try:
             saved = load_head(self.folder)
@@ -130,18 +121,14 @@ class CLIPHEAD_OT_apply_result(bpy.types.Operator):
         except ClipHeadError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        for obj in context.selected_objects:
-            obj.select_set(False)
-        if head.name in context.view_layer.objects:  # not when its collection is excluded from the view layer
-            head.select_set(True)
-            context.view_layer.objects.active = head
+        select_alone(context, head)
         session.tell("Done", warnings=saved.warnings)
         for warning in saved.warnings:
             self.report({"WARNING"}, warning)
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_unwrap_as_head(bpy.types.Operator):
+class CLIPHEAD_OT_unwrap_as_head(Polled, bpy.types.Operator):
     """Cut the selected mesh of a head at the back and unwrap it, face large and in the middle, as all heads here are"""
 
     bl_idname = "cliphead.unwrap_as_head"
@@ -154,18 +141,13 @@ class CLIPHEAD_OT_unwrap_as_head(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context):
+    def obstacle(cls, context):
         obj = context.object
         if obj is None or obj.type != "MESH" or context.mode != "OBJECT":
-            cls.poll_message_set(t("Select a mesh in Object Mode"))
-            return False
+            return t("Select a mesh in Object Mode")
         if not (obj.is_editable and obj.data.is_editable):
-            cls.poll_message_set(t("The mesh is linked from another file: make it local first"))
-            return False
-        if session.state.job is not None:
-            cls.poll_message_set(t("A head is being made: wait for it or cancel it"))
-            return False
-        return True
+            return t("The mesh is linked from another file: make it local first")
+        return t("A head is being made: wait for it or cancel it") if session.state.job is not None else ""
 
     def execute(self, context):
         try:

@@ -9,6 +9,7 @@ from ..engine.downloads import download
 from ..engine.errors import Cancelled, ClipHeadError
 from ..engine.pack_archive import install_pack
 from . import preferences, session
+from .bases import Polled
 from .language import t
 
 TICK = 0.2  # seconds
@@ -39,7 +40,7 @@ class CLIPHEAD_OT_install_pack(ImportHelper, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_download_pack(bpy.types.Operator):
+class CLIPHEAD_OT_download_pack(Polled, bpy.types.Operator):
     """Fetch a model pack from an address, check it, and use it for the next heads"""
 
     bl_idname = "cliphead.download_pack"
@@ -51,14 +52,10 @@ class CLIPHEAD_OT_download_pack(bpy.types.Operator):
     sha256: bpy.props.StringProperty(name="SHA-256", description="Checksum of the file, as the pack's maker states it")
 
     @classmethod
-    def poll(cls, _context):
+    def obstacle(cls, _context):
         if not bpy.app.online_access:
-            cls.poll_message_set(t("Tick Preferences > System > Allow Online Access first"))
-            return False
-        if _fetch is not None:
-            cls.poll_message_set(t("A pack is being downloaded"))
-            return False
-        return True
+            return t("Tick Preferences > System > Allow Online Access first")
+        return t("A pack is being downloaded") if _fetch is not None else ""
 
     def invoke(self, context, _event):
         return context.window_manager.invoke_props_dialog(self, width=520, confirm_text="Download")

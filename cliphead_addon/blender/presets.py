@@ -8,11 +8,10 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from ..engine import recipes
 from ..engine.errors import ClipHeadError, StorageError
 from . import preferences, session
-from .compat import undo_step
+from .bases import MakesHeads, OfRecipe, Polled
 from .head_object import object_name, read_recipe
 from .language import t
 from .panels import SideBarPanel
-from .session import Place
 
 KIND = ".json"
 _items = []  # Blender needs the strings of a dynamic list kept alive
@@ -63,50 +62,15 @@ def read(path):
     return recipes.from_preset(text, Path(path).name)
 
 
-class OfHead:
-    """Operators that keep the recipe of the selected head."""
+class FromPreset(MakesHeads):
+    """An operator that makes the head of a preset at the 3D cursor: recipe(context) gives it."""
 
-    @classmethod
-    def poll(cls, context):
-        if read_recipe(context.object) is None:
-            cls.poll_message_set(t("Select a head that CLIP-Head has made"))
-            return False
-        return True
+    def wanted(self, context):
+        prompt, settings = recipes.choices(self.recipe(context))
+        return [prompt], settings, [session.Place(context.scene.name, tuple(context.scene.cursor.location))]
 
 
-class Makes:
-    """Operators that make a head from a preset, at the 3D cursor."""
-
-    interactive = False  # set when a user pressed a button: the operator then returns at once
-
-    @classmethod
-    def poll(cls, context):
-        if context.mode != "OBJECT":
-            cls.poll_message_set(t("Go to Object Mode first"))
-            return False
-        return True
-
-    def invoke(self, context, _event):
-        self.interactive = not bpy.app.background
-        return self.execute(context)
-
-    def execute(self, context):
-        try:
-            prompt, settings = recipes.choices(self.recipe(context))
-            place = Place(context.scene.name, tuple(context.scene.cursor.location))
-            if self.interactive:
-                session.start(prompt, settings, place)
-            else:
-                made = session.run(prompt, settings)
-                undo_step(bpy.ops.cliphead.apply_result, folder=str(made), location=place.location)
-        except ClipHeadError as error:
-            session.tell(str(error), failed=True)
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
-
-
-class CLIPHEAD_OT_save_preset(OfHead, bpy.types.Operator):
+class CLIPHEAD_OT_save_preset(OfRecipe, bpy.types.Operator):
     """Keep the recipe of the selected head as a preset"""
 
     bl_idname = "cliphead.save_preset"
@@ -129,7 +93,7 @@ class CLIPHEAD_OT_save_preset(OfHead, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_make_preset(Makes, bpy.types.Operator):
+class CLIPHEAD_OT_make_preset(FromPreset, bpy.types.Operator):
     """Make the head of a preset at the 3D cursor"""
 
     bl_idname = "cliphead.make_preset"
@@ -142,7 +106,7 @@ class CLIPHEAD_OT_make_preset(Makes, bpy.types.Operator):
         return load(self.name)
 
 
-class CLIPHEAD_OT_remove_preset(bpy.types.Operator):
+class CLIPHEAD_OT_remove_preset(Polled, bpy.types.Operator):
     """Delete a preset's file; heads made from it stay"""
 
     bl_idname = "cliphead.remove_preset"
@@ -152,11 +116,8 @@ class CLIPHEAD_OT_remove_preset(bpy.types.Operator):
     name: bpy.props.StringProperty(name="Preset", description="The preset's name", search=_matching)
 
     @classmethod
-    def poll(cls, _context):
-        if not names():
-            cls.poll_message_set(t("There are no presets"))
-            return False
-        return True
+    def obstacle(cls, _context):
+        return "" if names() else t("There are no presets")
 
     def execute(self, _context):
         if self.name not in names():
@@ -166,7 +127,7 @@ class CLIPHEAD_OT_remove_preset(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_copy_preset(OfHead, bpy.types.Operator):
+class CLIPHEAD_OT_copy_preset(OfRecipe, bpy.types.Operator):
     """Copy the recipe of the selected head to the clipboard, as text that can be pasted here or sent to somebody"""
 
     bl_idname = "cliphead.copy_preset"
@@ -179,7 +140,7 @@ class CLIPHEAD_OT_copy_preset(OfHead, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_paste_preset(Makes, bpy.types.Operator):
+class CLIPHEAD_OT_paste_preset(FromPreset, bpy.types.Operator):
     """Make the head whose recipe is on the clipboard"""
 
     bl_idname = "cliphead.paste_preset"
@@ -192,7 +153,7 @@ class CLIPHEAD_OT_paste_preset(Makes, bpy.types.Operator):
         return recipes.from_preset(self.text or context.window_manager.clipboard, "Clipboard")
 
 
-class CLIPHEAD_OT_open_preset(Makes, ImportHelper, bpy.types.Operator):
+class CLIPHEAD_OT_open_preset(FromPreset, ImportHelper, bpy.types.Operator):
     """Make the head of a preset file"""
 
     bl_idname = "cliphead.open_preset"
@@ -209,7 +170,7 @@ class CLIPHEAD_OT_open_preset(Makes, ImportHelper, bpy.types.Operator):
         return read(self.filepath)
 
 
-class CLIPHEAD_OT_write_preset(OfHead, ExportHelper, bpy.types.Operator):
+class CLIPHEAD_OT_write_preset(OfRecipe, ExportHelper, bpy.types.Operator):
     """Write the recipe of the selected head into a preset file"""
 
     bl_idname = "cliphead.write_preset"

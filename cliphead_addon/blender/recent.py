@@ -6,6 +6,7 @@ import random
 import bpy
 
 from . import preferences
+from .bases import Polled
 from .language import t
 
 KEPT = 20
@@ -52,7 +53,7 @@ class CLIPHEAD_OT_use_prompt(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_random_seed(bpy.types.Operator):
+class CLIPHEAD_OT_random_seed(Polled, bpy.types.Operator):
     """Draw another seed: another head for the same words"""
 
     bl_idname = "cliphead.random_seed"
@@ -60,11 +61,9 @@ class CLIPHEAD_OT_random_seed(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context):
-        if context.scene is None or context.scene.cliphead.seed_locked:
-            cls.poll_message_set(t("The seed is locked: open the lock beside it first"))
-            return False
-        return True
+    def obstacle(cls, context):
+        locked = context.scene is None or context.scene.cliphead.seed_locked
+        return t("The seed is locked: open the lock beside it first") if locked else ""
 
     def execute(self, context):
         context.scene.cliphead.seed = random.randrange(1, 2**31)

@@ -11,7 +11,8 @@ from ..engine.geometry.rig import BONES, Neck, skin_weights
 from ..engine.iris import iris_colour, paint_eye
 from ..engine.jobfiles import load_rig, save_arrays
 from . import session
-from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, find_rig, refuse
+from .bases import InObjectMode, refuse, select_alone
+from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, find_rig
 from .head_object import read_recipe
 from .jaw import follow_jaw
 from .language import t
@@ -45,13 +46,11 @@ class CLIPHEAD_OT_add_rig(HeadOperator, bpy.types.Operator):
     mouth: bpy.props.BoolProperty(name="Teeth and Tongue", description="Simple bodies behind the lips", default=True)
 
     @classmethod
-    def poll(cls, context):
-        if not super().poll(context):
-            return False
-        if find_rig(find_head(context.object)) is not None:
-            cls.poll_message_set(t("The head has a rig already: remove it first"))
-            return False
-        return True
+    def obstacle(cls, context):
+        if obstacle := super().obstacle(context):
+            return obstacle
+        rigged = find_rig(find_head(context.object)) is not None
+        return t("The head has a rig already: remove it first") if rigged else ""
 
     def execute(self, context):
         head = find_head(context.object)
@@ -77,7 +76,7 @@ class CLIPHEAD_OT_add_rig(HeadOperator, bpy.types.Operator):
             return refuse(self, str(error).removeprefix("Error: ").strip())
 
 
-class CLIPHEAD_OT_apply_rig(bpy.types.Operator):
+class CLIPHEAD_OT_apply_rig(InObjectMode, bpy.types.Operator):
     """Build a computed rig around its head"""
 
     bl_idname = "cliphead.apply_rig"
@@ -90,8 +89,6 @@ class CLIPHEAD_OT_apply_rig(bpy.types.Operator):
     head: bpy.props.StringProperty(name="Head", description="Name of its object", options={"HIDDEN", "SKIP_SAVE"})
     eyes: bpy.props.BoolProperty(name="Eyeballs", description="Set eyeballs in", default=True)
     mouth: bpy.props.BoolProperty(name="Teeth and Tongue", description="Put them behind the lips", default=True)
-
-    poll = ApplyOperator.poll
 
     def execute(self, context):
         try:
@@ -117,13 +114,10 @@ class CLIPHEAD_OT_remove_rig(HeadOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context):
-        if not super().poll(context):
-            return False
-        if find_rig(find_head(context.object)) is None:
-            cls.poll_message_set(t("The head has no rig"))
-            return False
-        return True
+    def obstacle(cls, context):
+        if obstacle := super().obstacle(context):
+            return obstacle
+        return t("The head has no rig") if find_rig(find_head(context.object)) is None else ""
 
     def execute(self, context):
         head = find_head(context.object)
@@ -159,11 +153,7 @@ def build_rig(context, head, weights, depths, blinks, about, eyes=True, mouth=Tr
     if mouth:
         _set_mouth(head, rig, collection, about["mouth"])
         follow_jaw(head, rig)
-    for obj in context.selected_objects:
-        obj.select_set(False)
-    if rig.name in context.view_layer.objects:
-        rig.select_set(True)
-        context.view_layer.objects.active = rig
+    select_alone(context, rig)
     return rig
 
 

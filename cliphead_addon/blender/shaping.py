@@ -19,6 +19,7 @@ from ..engine.jobfiles import load_shaped, save_arrays
 from ..engine.sliders import ENDS, GROUPS, LIMIT
 from ..engine.stages import Prompt
 from . import preferences, reshaping, session
+from .bases import MakesHeads, OfRecipe, Polled
 from .compat import undo_step
 from .expressions import find_rig
 from .german import SLIDER
@@ -295,17 +296,14 @@ def blended(recipe, other, share):
     return Prompt(first.text or second.text, first.seed, mix=mix)
 
 
-class OfShapedHead:
+class OfShapedHead(Polled):
     """Operators on a head that has sliders."""
 
     interactive = False  # set when a user pressed a button: the operator then returns at once
 
     @classmethod
-    def poll(cls, context):
-        problem = why_not_shaped(context.object)
-        if problem:
-            cls.poll_message_set(problem)
-        return not problem
+    def obstacle(cls, context):
+        return why_not_shaped(context.object)
 
     def invoke(self, context, _event):
         self.interactive = not bpy.app.background
@@ -363,58 +361,30 @@ class CLIPHEAD_OT_reset_shape(OfShapedHead, bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context):
-        if not super().poll(context):
-            return False
-        if not sliders_of(context.object):
-            cls.poll_message_set(t("All sliders are at zero"))
-            return False
-        return True
+    def obstacle(cls, context):
+        if obstacle := super().obstacle(context):
+            return obstacle
+        return "" if sliders_of(context.object) else t("All sliders are at zero")
 
     def wanted(self, context):
         return moved(sliders_of(context.object), {self.attribute: 0}) if self.attribute else {}
 
 
-class MakesHeads:
-    """Operators that make heads from the selected one's recipe."""
-
-    interactive = False
+class FromSelected(MakesHeads):
+    """An operator that makes heads beside the selected one: heads(context) gives their prompts and settings."""
 
     @classmethod
-    def poll(cls, context):
-        if read_recipe(context.object) is None:
-            cls.poll_message_set(t("Select a head that CLIP-Head has made"))
-        elif context.mode != "OBJECT":
-            cls.poll_message_set(t("Go to Object Mode first"))
-        else:
-            return True
-        return False
+    def obstacle(cls, context):
+        return OfRecipe.obstacle(context) or super().obstacle(context)
 
-    def invoke(self, context, _event):
-        self.interactive = not bpy.app.background
-        return self.execute(context)
-
-    def execute(self, context):
-        try:
-            prompts, settings = self.heads(context)
-            start = context.object.location
-            places = [
-                Place(context.scene.name, (start[0] + SPACING * (i + 1), start[1], start[2])) for i in range(len(prompts))
-            ]
-            for prompt, place in zip(prompts, places, strict=True):
-                if self.interactive:
-                    session.start(prompt, settings, place)
-                else:
-                    folder = session.run(prompt, settings)
-                    undo_step(bpy.ops.cliphead.apply_result, folder=str(folder), location=place.location)
-        except ClipHeadError as error:
-            session.tell(str(error), failed=True)
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+    def wanted(self, context):
+        prompts, settings = self.heads(context)
+        x, y, z = context.object.location
+        places = [Place(context.scene.name, (x + SPACING * i, y, z)) for i in range(1, len(prompts) + 1)]
+        return prompts, settings, places
 
 
-class CLIPHEAD_OT_make_again(MakesHeads, bpy.types.Operator):
+class CLIPHEAD_OT_make_again(FromSelected, bpy.types.Operator):
     """Make the selected head again from its recipe: the same geometry and texture, beside it"""
 
     bl_idname = "cliphead.make_again"
@@ -426,7 +396,7 @@ class CLIPHEAD_OT_make_again(MakesHeads, bpy.types.Operator):
         return [prompt], settings
 
 
-class CLIPHEAD_OT_vary(MakesHeads, bpy.types.Operator):
+class CLIPHEAD_OT_vary(FromSelected, bpy.types.Operator):
     """Make several heads in a row beside the selected one; locked attributes are kept"""
 
     bl_idname = "cliphead.vary"
@@ -457,7 +427,7 @@ class CLIPHEAD_OT_vary(MakesHeads, bpy.types.Operator):
         return variations(read_recipe(context.object), self.kind == "RANDOM", self.count, self.seed, names)
 
 
-class CLIPHEAD_OT_blend(MakesHeads, bpy.types.Operator):
+class CLIPHEAD_OT_blend(FromSelected, bpy.types.Operator):
     """Make a head between the two selected ones, beside the active one"""
 
     bl_idname = "cliphead.blend"
@@ -470,13 +440,11 @@ class CLIPHEAD_OT_blend(MakesHeads, bpy.types.Operator):
     other: bpy.props.StringProperty(name="Other Head", description="Name of the other head; empty takes the other selected one")
 
     @classmethod
-    def poll(cls, context):
-        if not super().poll(context):
-            return False
-        if not any(obj != context.object and read_recipe(obj) is not None for obj in context.scene.objects):
-            cls.poll_message_set(t("There is only one head in the scene: make another"))
-            return False
-        return True
+    def obstacle(cls, context):
+        if obstacle := super().obstacle(context):
+            return obstacle
+        others = any(obj != context.object and read_recipe(obj) is not None for obj in context.scene.objects)
+        return "" if others else t("There is only one head in the scene: make another")
 
     def heads(self, context):
         other = context.scene.objects.get(self.other) if self.other else _other_head(context)
