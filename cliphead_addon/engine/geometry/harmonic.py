@@ -1,16 +1,14 @@
 """Harmonic maps of disks: cotangent weights, one factorisation, any boundary values."""
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.linalg import splu
+import qdldl
+from scipy.sparse import csc_matrix, csr_matrix
 
 from ..errors import UnwrapError
-from .dissection import SYMMETRIC, elimination_order
 
 ROUNDNESS = 0.8  # of the boundary curve: 0 is a circle, 1 a square
 LEAST_WEIGHT = 0.02  # of an edge's cotangent weight, 0.577 in an equilateral triangle, where weights must be positive
 LEAST_HEIGHT = 1e-4  # of a triangle, in its longest edges: flatter ones are weighed as if they were so high
-SMALL = 60_000  # unknowns; below, SuperLU is a sixth faster column by column, above, a tenth faster in panels
 
 
 def edge_weights(vertices, faces):
@@ -39,51 +37,53 @@ class HarmonicSolver:
     """
 
     def __init__(self, vertices, faces, boundary, softness=None, positive=True):
-        V = len(vertices)
-        start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
-        half = edge_weights(vertices, faces).ravel()
-        edges = coo_matrix((half, (np.minimum(start, end), np.maximum(start, end))), shape=(V, V)).tocsr().tocoo()
-        weight = np.clip(edges.data, LEAST_WEIGHT, 1 / LEAST_WEIGHT) if positive else edges.data
-        first, second = edges.row, edges.col
-        if softness is not None:
-            product = softness[first] * softness[second]
-            weight = np.where(product < 1, product, weight)
+        V, B = len(vertices), len(boundary)
+        N = V - B
         self.boundary = np.asarray(boundary)
         inner = np.ones(V, bool)
         inner[self.boundary] = False
-        place = np.empty(V, np.int32)
-        place[inner] = np.arange(V - len(self.boundary))
-        place[self.boundary] = np.arange(len(self.boundary))
-        inside = inner[first] & inner[second]
-        across = inner[first] != inner[second]
-        one, other = np.where(inner[first], first, second)[across], np.where(inner[first], second, first)[across]
-        N, B = V - len(self.boundary), len(self.boundary)
-        to_boundary = csr_matrix((weight[across], (place[one], place[other])), shape=(N, B))
-        degree = np.bincount(first, weight, V) + np.bincount(second, weight, V)
-        first, second, weight = place[first[inside]], place[second[inside]], -weight[inside]
-        diagonal = np.arange(N, dtype=np.int32)
-        entries = np.concatenate([weight, weight, degree[inner]])
-        entries = entries, (np.concatenate([first, second, diagonal]), np.concatenate([second, first, diagonal]))
-        laplacian = csr_matrix(entries, shape=(N, N))
-        inner = np.flatnonzero(inner)
-        circle = 2 * np.pi * np.arange(B) / B
-        pull = to_boundary @ np.stack([np.cos(circle), np.sin(circle)], axis=-1)
+        self.inner = np.flatnonzero(inner)
+        place = np.empty(V, np.int32)  # the boundary comes last, so that the upper triangle's first columns are the inside
+        place[self.inner], place[self.boundary] = np.arange(N, dtype=np.int32), np.arange(N, V, dtype=np.int32)
+        corner = place[faces]
+        start, end = corner.ravel(), np.roll(corner, -1, axis=1).ravel()
+        diagonal = np.arange(V, dtype=np.int32)
+        entries = np.concatenate([edge_weights(vertices, faces).ravel(), np.zeros(V)])
+        rows, columns = np.minimum(start, end), np.maximum(start, end)
+        upper = csc_matrix((entries, (np.concatenate([rows, diagonal]), np.concatenate([columns, diagonal]))), shape=(V, V))
+        upper.sort_indices()  # so that the diagonal is the last of each column
+        weight, rows = upper.data, upper.indices
+        columns = np.repeat(diagonal, np.diff(upper.indptr))
+        diagonal = upper.indptr[1:] - 1
+        if positive:
+            np.clip(weight, LEAST_WEIGHT, 1 / LEAST_WEIGHT, out=weight)
+        if softness is not None:
+            softness = np.concatenate([softness[self.inner], softness[self.boundary]])
+            product = softness[rows] * softness[columns]
+            weight = np.where(product < 1, product, weight)
+        weight[diagonal] = 0
+        degree = np.bincount(rows, weight, V) + np.bincount(columns, weight, V)
+        first = upper.indptr[N]  # of the boundary's columns
+        across = rows[first:] < N
+        place = rows[first:][across], columns[first:][across] - N
+        self.to_boundary = csr_matrix((weight[first:][across], place), shape=(N, B))
+        weight = -weight[:first]
+        weight[diagonal[:N]] = degree[:N]
         try:
-            order = elimination_order(np.asarray(vertices)[inner], laplacian, pull)
-            panel = 1 if N < SMALL else 8
-            self.factor = splu(laplacian[order][:, order].tocsc(), permc_spec="NATURAL", relax=8, panel_size=panel, **SYMMETRIC)
+            self.factor = qdldl.Solver(csc_matrix((weight, rows[:first], upper.indptr[: N + 1]), shape=(N, N)), upper=True)
         except RuntimeError as error:
             raise UnwrapError(
                 "Some vertices of the mesh are not connected to its boundary. Clean the mesh to one piece."
             ) from error
-        self.inner, self.to_boundary = inner[order], to_boundary[order]
 
     def solve(self, values):
         """Boundary values (B,C) -> (V,C) float64, harmonic inside."""
         values = np.asarray(values, np.float64)
         result = np.empty((len(self.inner) + len(self.boundary), values.shape[1]))
         result[self.boundary] = values
-        result[self.inner] = self.factor.solve(self.to_boundary @ values)
+        pull = self.to_boundary @ values
+        for axis in range(values.shape[1]):
+            result[self.inner, axis] = self.factor.solve(np.ascontiguousarray(pull[:, axis]))
         return result
 
 
