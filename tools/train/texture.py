@@ -3,6 +3,7 @@
 $ python -m tools.train.texture layout                    fits the UV layout into the pack, unless it has one
 $ python -m tools.train.texture spots --people 300        adds spots that align it better, once the head networks are trained
 $ python -m tools.train.texture data --pairs 3000         paints textures with captions and UV normal maps; resumes
+$ python -m tools.train.texture grow                      starts the networks from a run at half the size, if there is one
 $ python -m tools.train.texture vae --minutes 12          resumes where it stopped, as do the others
 $ python -m tools.train.texture latents                   encodes textures and captions once
 $ python -m tools.train.texture decoder --minutes 20      eyes and lips sharper; encoder and latents stay as they are
@@ -10,6 +11,8 @@ $ python -m tools.train.texture diffusion --minutes 28
 $ python -m tools.train.texture export                    writes the pack's texture/
 $ python -m tools.train.texture samples --out out/        a sheet of samples by the pack as it stands
 
+With --half they work at half the size: data, vae, latents, decoder and diffusion there, then grow, cost a fraction of learning
+everything at full size (compare Karras et al. 2018, arXiv:1710.10196).
 Every texture lies in the aligned UV space, so that a mirrored pair (image, normals) is another valid pair.
 """
 
@@ -17,8 +20,10 @@ import argparse
 import json
 import math
 import os
+import re
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -49,10 +54,7 @@ from diffusers import (  # isort: skip  after torchvision_guard
     UNet2DConditionModel,
 )
 
-RUN = Path("runs/texture")
 PACK = Path("cliphead_addon/packs/starter")
-SIZE = 512  # px of textures and of the UV normal maps that guide them
-SHRINK = 16  # pixels of a texture per place of its latent image
 HEADS = 240  # people whose normal maps are shared by all pairs
 CAPTIONS = 6  # sentences per texture
 EVEN = 0.4  # share of looks that are drawn evenly, so that what is rare among people is seen often enough to be learnt
@@ -62,38 +64,80 @@ UNCONDITIONAL = 0.12  # share of captions dropped, for classifier-free guidance
 LAST_STEP = 0.25  # share of pure-noise steps: these decide the mean colour
 # Words of features that few textures have and many prompts ask for; their textures are drawn so many times more often.
 SOUGHT, SOUGHT_FACTOR = ("beard", "moustache", "mustache", "goatee", "whiskers", "lipstick", "make-up", "clown"), 3.0
-VAE = dict(
-    down_block_types=("DownEncoderBlock2D",) * 5,
-    up_block_types=("UpDecoderBlock2D",) * 5,
-    block_out_channels=(16, 24, 48, 96, 128),
-    layers_per_block=1,
-    latent_channels=16,
-    norm_num_groups=8,
-    sample_size=SIZE,
-    mid_block_add_attention=False,
-)
-SHARED = dict(
-    in_channels=VAE["latent_channels"],
-    block_out_channels=(48, 96, 144),
-    layers_per_block=1,
-    cross_attention_dim=128,
-    attention_head_dim=4,  # heads, by diffusers' historical misnomer
-    norm_num_groups=16,
-)
-UNET = SHARED | dict(
-    sample_size=SIZE // SHRINK,
-    out_channels=VAE["latent_channels"],
-    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    # The sentence as a whole reaches every block beside the time: attention alone learned rare words too slowly.
-    addition_embed_type="text",
-    addition_embed_type_num_heads=4,
-)
-CONTROLNET = SHARED | dict(
-    down_block_types=("DownBlock2D",) * 3,  # it says where, the UNet reads what: no text attention here
-    mid_block_type="UNetMidBlock2D",
-    conditioning_embedding_out_channels=(8, 16, 32, 48, 64),  # halved between them: from SIZE to SIZE / SHRINK
-)
+KEPT = 0.3  # weight of how far a grown VAE's first channels may stray from those of the VAE it was grown from
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A size at which the networks are trained."""
+
+    size: int  # px of textures and of the UV normal maps that guide them
+    widths: tuple  # of the VAE's levels, each half as large as the one before
+    latent: int  # channels
+    hint: tuple  # widths of the levels by which the ControlNet takes a normal map in
+
+    @property
+    def run(self):
+        return Path(f"runs/texture{self.size}")
+
+    @property
+    def shrink(self):
+        """Pixels of a texture per place of its latent image."""
+        return 2 ** (len(self.widths) - 1)
+
+    def vae(self, **settings):
+        levels = len(self.widths)
+        return AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * levels,
+            up_block_types=("UpDecoderBlock2D",) * levels,
+            block_out_channels=self.widths,
+            layers_per_block=1,
+            latent_channels=self.latent,
+            norm_num_groups=8,
+            sample_size=self.size,
+            mid_block_add_attention=False,
+            **settings,
+        )
+
+    def networks(self):
+        """UNet and ControlNet, to be trained together from nothing."""
+        shared = dict(
+            in_channels=self.latent,
+            block_out_channels=(48, 96, 144),
+            layers_per_block=1,
+            cross_attention_dim=128,
+            attention_head_dim=4,  # heads, by diffusers' historical misnomer
+            norm_num_groups=16,
+        )
+        unet = UNet2DConditionModel(
+            **shared,
+            sample_size=self.size // self.shrink,
+            out_channels=self.latent,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            # The sentence as a whole reaches every block beside the time: attention alone learned rare words too slowly.
+            addition_embed_type="text",
+            addition_embed_type_num_heads=4,
+        )
+        controlnet = ControlNetModel(
+            **shared,
+            down_block_types=("DownBlock2D",) * 3,  # it says where, the UNet reads what: no text attention here
+            mid_block_type="UNetMidBlock2D",
+            conditioning_embedding_out_channels=self.hint,
+        )
+        # Zero convolutions protect a trained UNet; with none to protect they only delay.
+        for layer in [
+            *controlnet.controlnet_down_blocks,
+            controlnet.controlnet_mid_block,
+            controlnet.controlnet_cond_embedding.conv_out,
+        ]:
+            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+            layer.weight.data *= 0.3
+        return {name: net.to(memory_format=torch.channels_last) for name, net in (("unet", unet), ("controlnet", controlnet))}
+
+
+HALF = Stage(256, (16, 32, 64, 96), 8, (8, 16, 32, 64))
+FULL = Stage(512, (16, *HALF.widths), 16, (8, *HALF.hint))
 # Zero terminal SNR with v-prediction lets the first step choose the mean colour (Lin et al. 2023, arXiv:2305.08891).
 SCHEDULER = dict(
     beta_schedule="scaled_linear",
@@ -128,8 +172,8 @@ def fit_spots(pack, count):
 
 
 @cache
-def studio(pack):
-    """Population, skin triangles and the two atlases, once per process."""
+def studio(pack, size):
+    """Population, skin triangles and the atlas of a size in pixels, once per process."""
     from safetensors.numpy import load_file
 
     population = Population()
@@ -138,12 +182,12 @@ def studio(pack):
     ict = population.ict
     parts = ["face", "head_neck", "mouth_socket"]
     faces = [triangles(ict.part_quads(part)) for part in parts] + [triangles(ict.eye_quads(side)) for side in "LR"]
-    return population, np.concatenate(faces), studio_atlas(population, layout, SIZE)
+    return population, np.concatenate(faces), studio_atlas(population, layout, size)
 
 
-def make_head(pack, index):
+def make_head(stage, pack, index):
     """A person's measures and the UV normal map of that person with an expression."""
-    population, faces, atlas = studio(pack)
+    population, faces, atlas = studio(pack, stage.size)
     rng = np.random.default_rng([index, 71])
     person = population.person(9 * 10**6 + index)
     name = "neutral" if rng.random() < 0.35 else str(rng.choice(list(EXPRESSIONS)))
@@ -152,11 +196,11 @@ def make_head(pack, index):
     return atlas.normal_map(vertices, faces), attributes, name
 
 
-def paint_chunk(pack, start, count, heads):
-    """Pairs start..start+count-1: -> albedo (count,SIZE,SIZE,3) uint8, list of {head, captions}."""
+def paint_chunk(stage, pack, start, count, heads):
+    """Pairs start..start+count-1: -> albedo (count,S,S,3) uint8, list of {head, captions}."""
     torch.set_num_threads(1)
-    population, _, atlas = studio(pack)
-    normals = np.load(RUN / "normals.npy", mmap_mode="r")
+    population, _, atlas = studio(pack, stage.size)
+    normals = np.load(stage.run / "normals.npy", mmap_mode="r")
     images, rows = [], []
     for i in range(start, start + count):
         rng = np.random.default_rng([i, 72])
@@ -171,24 +215,25 @@ def paint_chunk(pack, start, count, heads):
     return np.stack(images), rows
 
 
-def make_data(pack, pairs, processes):
+def make_data(stage, pack, pairs, processes):
     """Normal maps of HEADS people, then `pairs` painted textures with captions."""
-    RUN.mkdir(parents=True, exist_ok=True)
-    studio(pack)  # builds the atlas before the workers ask for it
+    run = stage.run
+    run.mkdir(parents=True, exist_ok=True)
+    studio(pack, stage.size)  # builds the atlas before the workers ask for it
     with ProcessPoolExecutor(processes) as pool:
-        if not (RUN / "heads.json").is_file():
-            made = list(pool.map(make_head, [pack] * HEADS, range(HEADS), chunksize=8))
-            np.save(RUN / "normals.npy", np.stack([normal for normal, *_ in made]))
-            (RUN / "heads.json").write_text(json.dumps([rest for _, *rest in made]))
-        heads = json.loads((RUN / "heads.json").read_text())
-        missing = [start for start in range(0, pairs, CHUNK) if not (RUN / f"pairs/{start:06}.json").is_file()]
-        (RUN / "pairs").mkdir(exist_ok=True)
+        if not (run / "heads.json").is_file():
+            made = list(pool.map(make_head, [stage] * HEADS, [pack] * HEADS, range(HEADS), chunksize=8))
+            np.save(run / "normals.npy", np.stack([normal for normal, *_ in made]))
+            (run / "heads.json").write_text(json.dumps([rest for _, *rest in made]))
+        heads = json.loads((run / "heads.json").read_text())
+        missing = [start for start in range(0, pairs, CHUNK) if not (run / f"pairs/{start:06}.json").is_file()]
+        (run / "pairs").mkdir(exist_ok=True)
         began = time.time()
-        jobs = [pool.submit(paint_chunk, pack, start, min(CHUNK, pairs - start), heads) for start in missing]
+        jobs = [pool.submit(paint_chunk, stage, pack, start, min(CHUNK, pairs - start), heads) for start in missing]
         for done, (start, job) in enumerate(zip(missing, jobs, strict=True), 1):
             images, rows = job.result()
-            np.save(RUN / f"pairs/{start:06}.npy", images)
-            (RUN / f"pairs/{start:06}.json").write_text(json.dumps(rows))
+            np.save(run / f"pairs/{start:06}.npy", images)
+            (run / f"pairs/{start:06}.json").write_text(json.dumps(rows))
             print(f"{done * CHUNK} textures, {(time.time() - began) / done / CHUNK:.2f} s each", flush=True)
 
 
@@ -207,9 +252,9 @@ class Pictures:
         return self.chunks[chunk][i - self.starts[chunk]]
 
 
-def read_pairs():
+def read_pairs(stage):
     """Albedos as `Pictures`, head of each (N,), captions (N of CAPTIONS)."""
-    chunks = sorted((RUN / "pairs").glob("*.json"))
+    chunks = sorted((stage.run / "pairs").glob("*.json"))
     rows = [row for chunk in chunks for row in json.loads(chunk.read_text())]
     return Pictures(chunks), np.array([row["head"] for row in rows]), [row["captions"] for row in rows]
 
@@ -223,10 +268,10 @@ def draw_weights(sentences):
 class Run:
     """A training loop that lasts some minutes, saves itself every two and resumes; its learning rate falls to zero.
 
-    modules: name -> nn.Module; rate: the highest learning rate.
+    modules: name -> nn.Module; rate: the highest learning rate; average: how slowly the averaged weights follow.
     """
 
-    def __init__(self, name, modules, rate, minutes, average=0.0, folder=RUN):
+    def __init__(self, folder, name, modules, rate, minutes, average=0.0):
         self.path, self.modules, self.rate, self.minutes = folder / f"{name}.pt", modules, rate, minutes
         parameters = [p for module in modules.values() for p in module.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
@@ -237,7 +282,8 @@ class Run:
             state = torch.load(self.path, weights_only=True)
             for key, module in modules.items():
                 module.load_state_dict(state["modules"][key])
-            self.optimiser.load_state_dict(state["optimiser"])
+            if "optimiser" in state:  # not where `grow` wrote it
+                self.optimiser.load_state_dict(state["optimiser"])
             self.steps = state["steps"]
         self.averages = {key: {k: v.clone() for k, v in m.state_dict().items()} for key, m in modules.items()}
         if self.path.is_file():
@@ -289,7 +335,7 @@ class Run:
         draft.replace(self.path)
 
 
-def averaged(name, modules, folder=RUN):
+def averaged(folder, name, modules):
     """Loads a run's averaged weights into modules: name -> nn.Module."""
     state = torch.load(folder / f"{name}.pt", weights_only=True)
     for key, module in modules.items():
@@ -334,19 +380,20 @@ def importance(atlas):
     return weight / weight.mean()
 
 
-def train_vae(pack, minutes, decoder_only=False, batch=4, crop=SIZE // 2, half=False):
+def train_vae(stage, pack, minutes, decoder_only=False, batch=4, half=False):
     """Reconstruction on crops: its networks are convolutions, so crops teach whole images.
 
     decoder_only: leaves the encoder as it is, so that stored latents stay valid. Eyes and lips count most.
     """
-    images, _, _ = read_pairs()
-    vae = AutoencoderKL(**VAE).to(memory_format=torch.channels_last)
-    count = len(images) - HELD_OUT
+    images, _, _ = read_pairs(stage)
+    vae = stage.vae().to(memory_format=torch.channels_last)
+    kept = Kept() if stage is FULL and trained("decoder", HALF) and not decoder_only else None
+    count, crop = len(images) - HELD_OUT, stage.size // 2
     held_out = to_tensor(np.stack([images[count + i] for i in range(HELD_OUT)]))
-    places = np.arange(0, SIZE - crop + 1, SHRINK)
-    weights = torch.from_numpy(importance(studio(pack)[2]))
+    places = np.arange(0, stage.size - crop + 1, stage.shrink)
+    weights = torch.from_numpy(importance(studio(pack, stage.size)[2]))
     if decoder_only:
-        averaged("vae", {"vae": vae})
+        averaged(stage.run, "vae", {"vae": vae})
         vae.decoder.requires_grad_(True)
         vae.post_quant_conv.requires_grad_(True)
 
@@ -354,7 +401,8 @@ def train_vae(pack, minutes, decoder_only=False, batch=4, crop=SIZE // 2, half=F
         rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
         rows = rng.integers(count, size=batch)
         y, x = rng.choice(places, (2, batch))
-        y[::2], x[::2] = crop // 4 + y[::2] // 2, crop // 4 + x[::2] // 2  # every other crop shows the face
+        middle = rng.choice(places[len(places) // 4 : -(len(places) // 4)], (2, batch // 2))
+        y[::2], x[::2] = middle  # every other crop shows the face
         crops = np.stack([images[i][r : r + crop, c : c + crop] for i, r, c in zip(rows, y, x, strict=True)])
         crops[batch // 2 :] = crops[batch // 2 :, :, ::-1]
         weight = torch.stack([weights[r : r + crop, c : c + crop] for r, c in zip(y, x, strict=True)])
@@ -364,34 +412,139 @@ def train_vae(pack, minutes, decoder_only=False, batch=4, crop=SIZE // 2, half=F
             posterior = vae.encode(wanted).latent_dist
             made = vae.decode(posterior.sample(generator)).sample.float()
         kl = 0.5 * (posterior.mean**2 + posterior.var - 1 - posterior.logvar).mean()
-        return reconstruction_loss(made, wanted, weight[:, None]) + 1e-4 * kl
+        loss = reconstruction_loss(made, wanted, weight[:, None]) + 1e-4 * kl
+        return loss if kept is None else loss + KEPT * kept.strayed(wanted, posterior.mean)
 
     def report():
         with torch.no_grad():
             made = vae.decode(vae.encode(held_out).latent_dist.mean).sample.clamp(-1, 1)
-        sheet(torch.cat([held_out[:8], made[:8]]), RUN / "vae.png", 4)
+        sheet(torch.cat([held_out[:8], made[:8]]), stage.run / "vae.png", 4)
         error = ((made - held_out) / 2).square().mean((0, 1))
         face = weights > weights.mean()
         return (
             f"held out: {-10 * torch.log10(error.mean()):.1f} dB, eyes and lips {-10 * torch.log10(error[face].mean()):.1f} dB"
         )
 
-    name, rate = ("decoder", 1e-3) if decoder_only else ("vae", 2e-3)
-    Run(name, {"vae": vae}, rate, minutes, average=0.99)(step, report)
+    name, rate = ("decoder", 1e-3) if decoder_only else ("vae", 2e-3 if kept is None else 1e-3)
+    Run(stage.run, name, {"vae": vae}, rate, minutes, average=0.99)(step, report)
 
 
-def trained_vae(**settings):
+def trained(name, stage):
+    """Whether a training has run."""
+    return (stage.run / f"{name}.pt").is_file()
+
+
+def trained_vae(stage, **settings):
     """The autoencoder with the weights of its last training, `decoder` after `vae`."""
-    vae = AutoencoderKL(**VAE, **settings)
-    averaged("decoder" if (RUN / "decoder.pt").is_file() else "vae", {"vae": vae})
+    vae = stage.vae(**settings)
+    averaged(stage.run, "decoder" if trained("decoder", stage) else "vae", {"vae": vae})
     return vae
 
 
+class Kept:
+    """The latents of the VAE at half the size, which the first channels of the grown one keep, so that the UNet knows them."""
+
+    def __init__(self):
+        self.vae = trained_vae(HALF).to(memory_format=torch.channels_last)
+        self.deviation = 1 / torch.load(HALF.run / "latents.pt", weights_only=True)["scale"]
+
+    def strayed(self, images, means):
+        """How far the means (B,C,h,w) of images (B,3,S,S) are off, in deviations."""
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            before = self.vae.encode(F.avg_pool2d(images, 2)).latent_dist.mean.float()
+        return (means[:, : HALF.latent].float() - before).abs().mean() / self.deviation
+
+
+def grow(steps=240):
+    """Writes vae.pt and diffusion.pt of the full size, from where `vae` and `diffusion` go on, out of those at half the size.
+
+    Whatever fits is taken over; the layers before and behind it, which see the added pixels, first learn to serve it.
+    """
+    vae, kept = FULL.vae(), Kept()
+    # The old levels become the inner ones: the decoder's come first anyway, the encoder's have new numbers.
+    taken = adopt(vae, kept.vae, r"encoder\.down_blocks\.", 1, "encoder.conv_in")
+    outer = [value for name, value in vae.named_parameters() if name not in taken or name.startswith("decoder.conv_")]
+    images, _, _ = read_pairs(FULL)
+    rng = np.random.default_rng(0)
+
+    def reconstruct():
+        wanted = to_tensor(np.stack([images[i] for i in rng.integers(len(images) - HELD_OUT, size=1)]))
+        with torch.autocast("cpu", torch.bfloat16):
+            means = vae.encode(wanted).latent_dist.mean
+            made = vae.decode(means).sample.float()
+        return kept.strayed(wanted, means) + (made - wanted).abs().mean()
+
+    _fit(outer, reconstruct, steps)
+
+    nets, half = FULL.networks(), HALF.networks()
+    averaged(HALF.run, "diffusion", half)
+    for key, net in nets.items():
+        adopt(net, half[key], r"cond_embedding\.blocks\.", 2, "controlnet_cond_embedding.conv_in")
+    eye, before = (nets["controlnet"].controlnet_cond_embedding for nets in (nets, half))
+    normals = torch.from_numpy(np.load(FULL.run / "normals.npy", mmap_mode="r")[::4].copy())
+
+    def look():
+        hint = mirrored(normals[rng.integers(len(normals), size=4)], torch.arange(4) % 2)
+        wanted = before(F.avg_pool2d(hint, 2))
+        return (eye(hint) - wanted).square().mean() / wanted.square().mean()
+
+    _fit([*eye.conv_in.parameters(), *eye.blocks[0].parameters(), *eye.blocks[1].parameters()], look, steps)
+    for name, modules in (("vae", {"vae": vae}), ("diffusion", nets)):
+        states = {key: module.state_dict() for key, module in modules.items()}
+        torch.save({"modules": states, "averages": states, "steps": 0}, FULL.run / f"{name}.pt")
+
+
 @torch.no_grad()
-def make_latents(pack):
+def adopt(new, old, numbered, added, own):
+    """Give a module the weights of a smaller one -> their names in it.
+
+    numbered: pattern before a number that is greater by `added` in the new one; own: name of a layer that stays as it is.
+    Outputs that the old one had not start small, and what it had does not see the new inputs: so it behaves as before.
+    """
+    before, taken = old.state_dict(), set()
+    for name, value in new.state_dict().items():
+        source = re.sub(rf"(?<={numbered})\d", lambda level: str(int(level[0]) - added), name)
+        if name.startswith(own) or source not in before:
+            continue
+        taken.add(name)
+        there = before[source]
+        if value.shape == there.shape:
+            value.copy_(there)
+            continue
+        value.mul_(0.1)
+        rows, *columns = (_places(*sizes) for sizes in zip(value.shape[:2], there.shape[:2], strict=True))
+        value[rows] = 0
+        value[np.ix_(rows, *columns)] = there
+    return taken
+
+
+def _places(new, old):
+    """Where an axis of a size holds the channels that it had: latents come first, means and log-variances in either half."""
+    if new == old:
+        return np.arange(old)
+    first = np.arange(HALF.latent)
+    return first if old == HALF.latent else np.concatenate([first, first + FULL.latent])
+
+
+def _fit(parameters, loss, steps):
+    """A few steps for some parameters alone; loss: () -> tensor."""
+    optimiser = torch.optim.AdamW(parameters, 4e-3, betas=(0.9, 0.98))
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = 4e-3 * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+        value = loss()
+        value.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        if step % 40 == 0 or step == steps - 1:
+            print(f"step {step}  loss {value.item():.4f}", flush=True)
+
+
+@torch.no_grad()
+def make_latents(stage, pack):
     """Means of all textures, every other one mirrored, their scale, and the captions' features, in half precision."""
-    images, heads, sentences = read_pairs()
-    vae = trained_vae()
+    images, heads, sentences = read_pairs(stage)
+    vae = trained_vae(stage)
     seen = (images[i][:, ::-1] if i % 2 else images[i] for i in range(len(images)))
     encoded = [vae.encode(to_tensor(image[None])).latent_dist.mean.half() for image in seen]
     latents = torch.cat(encoded)  # (N,C,h,w)
@@ -408,33 +561,19 @@ def make_latents(pack):
             "tokens": tokens.unflatten(0, (-1, CAPTIONS)),
             "empty": empty,
         },
-        RUN / "latents.pt",
+        stage.run / "latents.pt",
     )
     print(f"{len(latents)} textures, latent deviation {latents.float().std():.3f}, tokens {tuple(tokens.shape)}")
 
 
-def networks():
-    """UNet and ControlNet, to be trained together from nothing."""
-    unet, controlnet = UNet2DConditionModel(**UNET), ControlNetModel(**CONTROLNET)
-    # Zero convolutions protect a trained UNet; with none to protect they only delay.
-    for layer in [
-        *controlnet.controlnet_down_blocks,
-        controlnet.controlnet_mid_block,
-        controlnet.controlnet_cond_embedding.conv_out,
-    ]:
-        torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
-        layer.weight.data *= 0.3
-    return {name: net.to(memory_format=torch.channels_last) for name, net in (("unet", unet), ("controlnet", controlnet))}
-
-
-def train_diffusion(pack, minutes, batch=16, half=False):
+def train_diffusion(stage, pack, minutes, batch=16, half=False):
     """v-prediction on cached latents; captions dropped at random."""
-    data = torch.load(RUN / "latents.pt", weights_only=True)
-    normals = torch.from_numpy(np.load(RUN / "normals.npy"))
-    nets = networks()
+    data = torch.load(stage.run / "latents.pt", weights_only=True)
+    normals = torch.from_numpy(np.load(stage.run / "normals.npy"))
+    nets = stage.networks()
     scheduler = DDIMScheduler(**SCHEDULER)
     last = scheduler.config.num_train_timesteps - 1
-    weight = F.avg_pool2d(torch.from_numpy(importance(studio(pack)[2]))[None, None], SHRINK).sqrt()
+    weight = F.avg_pool2d(torch.from_numpy(importance(studio(pack, stage.size)[2]))[None, None], stage.shrink).sqrt()
     weight = weight / weight.mean()
 
     def step(generator):
@@ -454,7 +593,7 @@ def train_diffusion(pack, minutes, batch=16, half=False):
             ).sample
         return (weight * (made.float() - scheduler.get_velocity(clean, noise, times)).square()).mean()
 
-    Run("diffusion", nets, 1e-3, minutes, average=0.995)(step)
+    Run(stage.run, "diffusion", nets, 1e-3, minutes, average=0.995)(step)
 
 
 def mirrored(normals, side):
@@ -465,12 +604,12 @@ def mirrored(normals, side):
     return hint.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
-def export(pack):
+def export(stage, pack):
     """Writes the pipeline in half precision, in diffusers' folder format."""
-    data = torch.load(RUN / "latents.pt", weights_only=True)
-    vae = trained_vae(scaling_factor=data["scale"])
-    nets = networks()
-    averaged("diffusion", nets)
+    data = torch.load(stage.run / "latents.pt", weights_only=True)
+    vae = trained_vae(stage, scaling_factor=data["scale"])
+    nets = stage.networks()
+    averaged(stage.run, "diffusion", nets)
     absent = dict.fromkeys(("text_encoder", "tokenizer", "safety_checker", "feature_extractor"))
     pipeline = StableDiffusionControlNetPipeline(
         vae=vae, **nets, **absent, scheduler=DDIMScheduler(**SCHEDULER), requires_safety_checker=False
@@ -493,17 +632,17 @@ SAMPLES = (
 )
 
 
-def samples(pack, out, guidance, steps):
+def samples(stage, pack, out, guidance, steps):
     """A sheet of textures for some sentences, on the first heads' normal maps."""
     model = TextureModel.load(pack / "texture")
     text = TextModel.load({"folder": "text"}, pack)
-    normals = np.load(RUN / "normals.npy", mmap_mode="r")
-    _, _, atlas = studio(pack)
+    normals = np.load(stage.run / "normals.npy", mmap_mode="r")
+    _, _, atlas = studio(pack, stage.size)
     empty = text.encode("", required=False).tokens
     images, began = [], time.time()
     for i, sentence in enumerate(SAMPLES):
         tokens = text.encode(sentence).tokens
-        made = model.paint(tokens, empty, normals[i], atlas.coverage, seed=i, steps=steps, guidance=guidance, size=SIZE)
+        made = model.paint(tokens, empty, normals[i], atlas.coverage, seed=i, steps=steps, guidance=guidance, size=stage.size)
         images.append(made.albedo)
     print(f"{(time.time() - began) / len(images):.2f} s each")
     out.mkdir(parents=True, exist_ok=True)
@@ -518,9 +657,9 @@ def sheet(images, path, columns):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "command", choices=("layout", "spots", "data", "vae", "latents", "decoder", "diffusion", "export", "samples")
-    )
+    commands = ("layout", "spots", "data", "grow", "vae", "latents", "decoder", "diffusion", "export", "samples")
+    parser.add_argument("command", choices=commands)
+    parser.add_argument("--half", action="store_true", help="at half the size")
     parser.add_argument("--pack", type=Path, default=PACK)
     parser.add_argument("--people", type=int, default=300, help="spots: how many to fit to")
     parser.add_argument("--pairs", type=int, default=3000)
@@ -529,25 +668,28 @@ def main():
     parser.add_argument("--bf16", action="store_true", help="half precision where the processor is fast at it")
     parser.add_argument("--guidance", type=float, default=2.0)
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--out", type=Path, default=RUN)
+    parser.add_argument("--out", type=Path, default=FULL.run)
     options = parser.parse_args()
+    stage = HALF if options.half else FULL
     match options.command:
         case "layout":
             fit_layout(options.pack)
         case "spots":
             fit_spots(options.pack, options.people)
         case "data":
-            make_data(options.pack, options.pairs, options.processes)
+            make_data(stage, options.pack, options.pairs, options.processes)
+        case "grow":
+            grow()
         case "vae" | "decoder":
-            train_vae(options.pack, options.minutes, decoder_only=options.command == "decoder", half=options.bf16)
+            train_vae(stage, options.pack, options.minutes, options.command == "decoder", half=options.bf16)
         case "latents":
-            make_latents(options.pack)
+            make_latents(stage, options.pack)
         case "diffusion":
-            train_diffusion(options.pack, options.minutes, half=options.bf16)
+            train_diffusion(stage, options.pack, options.minutes, half=options.bf16)
         case "export":
-            export(options.pack)
+            export(stage, options.pack)
         case "samples":
-            samples(options.pack, options.out, options.guidance, options.steps)
+            samples(stage, options.pack, options.out, options.guidance, options.steps)
 
 
 if __name__ == "__main__":

@@ -26,11 +26,11 @@ from tools.studio import skin
 from tools.studio.atlas import studio_atlas
 from tools.studio.look import random_look
 from tools.studio.people import Population
-from tools.train.texture import EVEN, PACK, SIZE, Run, averaged, detail_loss, to_tensor, trained_vae
+from tools.train.texture import EVEN, FULL, PACK, Run, averaged, detail_loss, to_tensor, trained_vae
 
 FOLDER = Path("runs/upscale")
 NETWORK = dict(features=32, convolutions=6, factor=2, outputs=5)
-LARGE = SIZE * NETWORK["factor"]  # px
+LARGE = FULL.size * NETWORK["factor"]  # px
 MARGIN = LARGE // 8  # px at the sides that show the back of the head: fewer crops come from there
 CRITIC = 0.02  # weight of the critic's opinion, against the mean absolute error
 ALONE = 0.25  # share of the training before the critic speaks
@@ -38,11 +38,11 @@ ALONE = 0.25  # share of the training before the critic speaks
 
 @torch.no_grad()
 def make_data(pack, pictures):
-    """One .npz a picture: what the painter paints (LARGE,LARGE,5) uint8, and the VAE's copy of its half (SIZE,SIZE,3) uint8."""
+    """One .npz a picture: what the painter paints (2S,2S,5) uint8, and the VAE's copy of its half (S,S,3) uint8."""
     population = Population()
     layout = UVLayout.from_arrays(load_file(pack / "layout.safetensors"))
     atlas = studio_atlas(population, layout, LARGE)
-    vae = trained_vae()
+    vae = trained_vae(FULL)
     FOLDER.mkdir(parents=True, exist_ok=True)
     for i in range(pictures):
         path = FOLDER / f"{i:05}.npz"
@@ -84,14 +84,14 @@ def train(minutes, batch=8, crop=64):
         network.body[-1].bias.view(NETWORK["outputs"], -1)[COLOURS:] = 0.5
     critic = Critic().to(memory_format=torch.channels_last)
     judge = torch.optim.Adam(critic.parameters(), 4e-4, betas=(0.5, 0.9))
-    run = Run("upscaler", {"network": network}, 1e-3, minutes, average=0.995, folder=FOLDER)
+    run = Run(FOLDER, "upscaler", {"network": network}, 1e-3, minutes, average=0.995)
     scale = NETWORK["factor"]
     low = MARGIN // scale
 
     def crops(generator):
         rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
         some = [pictures[i] for i in rng.integers(len(pictures), size=batch)]
-        places = rng.integers(low, SIZE - low - crop + 1, (batch, 2))
+        places = rng.integers(low, FULL.size - low - crop + 1, (batch, 2))
         small = [small[y : y + crop, x : x + crop] for (_, small), (y, x) in zip(some, places, strict=True)]
         large = [
             large[scale * y : scale * (y + crop), scale * x : scale * (x + crop)]
@@ -119,7 +119,7 @@ def train(minutes, batch=8, crop=64):
 def export(pack):
     """Writes upscaler.safetensors in half precision."""
     network = CompactUpscaler(**NETWORK)
-    averaged("upscaler", {"network": network}, FOLDER)
+    averaged(FOLDER, "upscaler", {"network": network})
     state = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
     save_file(state, pack / "upscaler.safetensors")
     set_part(pack, "upscaler", {"implementation": "realesrgan-compact", "file": "upscaler.safetensors"})
