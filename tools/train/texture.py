@@ -64,6 +64,7 @@ UNCONDITIONAL = 0.12  # share of captions dropped, for classifier-free guidance
 LAST_STEP = 0.25  # share of pure-noise steps: these decide the mean colour
 # Words of features that few textures have and many prompts ask for; their textures are drawn so many times more often.
 SOUGHT, SOUGHT_FACTOR = ("beard", "moustache", "mustache", "goatee", "whiskers", "lipstick", "make-up", "clown"), 3.0
+GROWN_DEVIATION = 2.0  # of a grown VAE's new latents, about that of its old ones
 KEPT = 0.3  # weight of how far a grown VAE's first channels may stray from those of the VAE it was grown from
 
 
@@ -548,6 +549,9 @@ def make_latents(stage, pack):
     seen = (images[i][:, ::-1] if i % 2 else images[i] for i in range(len(images)))
     encoded = [vae.encode(to_tensor(image[None])).latent_dist.mean.half() for image in seen]
     latents = torch.cat(encoded)  # (N,C,h,w)
+    scale = 1 / float(latents.float().std())
+    if stage is FULL and trained("decoder", HALF):
+        latents, scale = evened_out(latents)
     text = TextModel.load({"folder": "text"}, pack)
     read = [text.vocabulary.read(sentence)[0] if text.vocabulary else sentence for row in sentences for sentence in row]
     tokens = torch.cat([text.encode_many(read[i : i + 256])[1].half() for i in range(0, len(read), 256)])
@@ -555,7 +559,7 @@ def make_latents(stage, pack):
     torch.save(
         {
             "latents": latents,
-            "scale": 1 / float(latents.float().std()),
+            "scale": scale,
             "heads": torch.from_numpy(heads),
             "drawn": draw_weights(sentences),
             "tokens": tokens.unflatten(0, (-1, CAPTIONS)),
@@ -564,6 +568,25 @@ def make_latents(stage, pack):
         stage.run / "latents.pt",
     )
     print(f"{len(latents)} textures, latent deviation {latents.float().std():.3f}, tokens {tuple(tokens.shape)}")
+
+
+def evened_out(latents):
+    """Latents (N,C,h,w) of a grown VAE, those of its new channels as wide as the others, and the scale that its UNet knows.
+
+    New channels carry fine detail, little of it, which would drown in the diffusion's noise. The VAE's 1x1 convolutions at
+    either end of its latents take the factors in; what it makes stays the same.
+    """
+    deviation = latents.float().std(dim=(0, 2, 3))
+    factor = torch.ones_like(deviation)
+    factor[HALF.latent :] = GROWN_DEVIATION / deviation[HALF.latent :]
+    state = torch.load(FULL.run / "vae.pt", weights_only=True)
+    for weights in (state["modules"]["vae"], state["averages"]["vae"]):
+        weights["quant_conv.weight"][: FULL.latent] *= factor[:, None, None, None]
+        weights["quant_conv.bias"] += torch.cat([weights["quant_conv.bias"][: FULL.latent] * (factor - 1), 2 * factor.log()])
+        weights["post_quant_conv.weight"] /= factor[:, None, None]
+    torch.save(state, FULL.run / "vae.pt")
+    scale = torch.load(HALF.run / "latents.pt", weights_only=True)["scale"]
+    return (latents.float() * factor[:, None, None]).half(), scale
 
 
 def train_diffusion(stage, pack, minutes, batch=16, half=False):
