@@ -598,11 +598,13 @@ def train_diffusion(stage, pack, minutes, batch=16, half=False):
     last = scheduler.config.num_train_timesteps - 1
     weight = F.avg_pool2d(torch.from_numpy(importance(studio(pack, stage.size)[2]))[None, None], stage.shrink).sqrt()
     weight = weight / weight.mean()
+    seen = features_of(normals, nets["controlnet"]) if stage is FULL and trained("diffusion", HALF) else None
 
     def step(generator):
         rows = torch.multinomial(data["drawn"], batch, generator=generator)
         clean = data["latents"][rows].float() * data["scale"]
-        hint = mirrored(normals[data["heads"][rows]], rows % 2)
+        heads, side = data["heads"][rows], rows % 2
+        hint = mirrored(normals[heads], side) if seen is None else seen[side, heads]
         tokens = data["tokens"][rows, torch.randint(CAPTIONS, (batch,), generator=generator)].float()
         tokens[torch.rand(batch, generator=generator) < UNCONDITIONAL] = data["empty"].float()
         times = torch.randint(last + 1, (batch,), generator=generator)
@@ -617,6 +619,21 @@ def train_diffusion(stage, pack, minutes, batch=16, half=False):
         return (weight * (made.float() - scheduler.get_velocity(clean, noise, times)).square()).mean()
 
     Run(stage.run, "diffusion", nets, 1e-3, minutes, average=0.995)(step)
+
+
+@torch.no_grad()
+def features_of(normals, controlnet):
+    """What a grown ControlNet's eye makes of normal maps (N,S,S,3) and their mirror images: (2,N,C,h,w).
+
+    It has learnt to see at half the size, and half of a training step at full size would go into it: so it stays as it is, and
+    from here on takes such features in place of the maps.
+    """
+    eye = controlnet.controlnet_cond_embedding.requires_grad_(False)
+    sides = [
+        torch.cat([eye(mirrored(normals[i : i + 1], torch.tensor([side]))) for i in range(len(normals))]) for side in (0, 1)
+    ]
+    eye.forward = torch.nn.Identity()
+    return torch.stack(sides)
 
 
 def mirrored(normals, side):
