@@ -629,11 +629,10 @@ def features_of(normals, controlnet):
     from here on takes such features in place of the maps.
     """
     eye = controlnet.controlnet_cond_embedding.requires_grad_(False)
-    sides = [
-        torch.cat([eye(mirrored(normals[i : i + 1], torch.tensor([side]))) for i in range(len(normals))]) for side in (0, 1)
-    ]
-    eye.forward = torch.nn.Identity()
-    return torch.stack(sides)
+    sides = torch.arange(2)[:, None]
+    features = [torch.cat([eye(mirrored(normals[i : i + 1], side)) for i in range(len(normals))]) for side in sides]
+    eye.forward = lambda features: features
+    return torch.stack(features)
 
 
 def mirrored(normals, side):
