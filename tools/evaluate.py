@@ -273,7 +273,7 @@ def random_sentence(rng):
     return text + (f" with {' and '.join(told)}" if told else ""), wanted, set(styles)
 
 
-def evaluate_words(pack, count, first_seed, resolution, seeds=32):
+def evaluate_words(pack, count, first_seed, resolution, seeds):
     """Prints, per attribute, how often what a sentence asks for lies on its side of the population's median.
 
     Then how the spread over seeds of what two plain sentences leave open compares with that of the people whom they fit.
@@ -449,6 +449,7 @@ def main():
     parser.add_argument("--pack", default="starter")
     parser.add_argument("--heads", type=int, help="12; for words 60, disks and retrieval 500, sliders 8, clip-score 30 prompts")
     parser.add_argument("--clip", action="append", metavar="ARCHITECTURE=FILE", help="a CLIP that judges; may be repeated")
+    parser.add_argument("--seeds", type=int, default=32, help="words: how many of each plain sentence; 32 are 13 %% off or so")
     parser.add_argument("--fields", type=int, default=0, help="disks: how many hostile fields besides")
     parser.add_argument("--first-seed", type=int, default=HELD_OUT)
     parser.add_argument("--resolution", type=int, default=192)
@@ -458,7 +459,7 @@ def main():
     if options.what == "shapes":
         evaluate_shapes(pack, options.heads or 12, options.first_seed, options.resolution)
     elif options.what == "words":
-        evaluate_words(pack, options.heads or 60, options.first_seed, min(options.resolution, 128))
+        evaluate_words(pack, options.heads or 60, options.first_seed, min(options.resolution, 128), options.seeds)
     elif options.what == "heads":
         evaluate_heads(pack, options.heads or 12, options.resolution)
     elif options.what == "texture":
