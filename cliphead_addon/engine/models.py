@@ -35,7 +35,10 @@ class Models:
 def load_models(pack="starter", device="auto"):
     """Opens a pack (a folder, or a bundled pack's name) and loads every part. Raises PackError and ClipHeadError."""
     pack, device = open_pack(pack), choose_device(device)
-    upscaler = Upscaler.load(pack.part("upscaler")["file"], device) if "upscaler" in pack.parts else None
+    upscaler = None
+    if "upscaler" in pack.parts:
+        part = pack.part("upscaler")
+        upscaler = Upscaler.load(part["file"], device, float(part.get("grain", 0.0)))
     return Models(
         pack=pack,
         text=TextModel.load(pack.part("text")),

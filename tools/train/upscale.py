@@ -4,8 +4,9 @@ $ python -m tools.train.upscale data --pictures 160       paints at 1024 px and 
 $ python -m tools.train.upscale train --minutes 30        resumes where it stopped
 $ python -m tools.train.upscale export                    writes the pack's upscaler.safetensors
 
-Besides colours the network learns the painter's roughness and relief. A small critic that sees patches of all five channels
-makes it draw pores and hairs instead of their mean (Ledig et al. 2017, arXiv:1609.04802; it is thrown away after training).
+Besides colours the network learns the painter's roughness and relief. Where pores and hairs stand cannot be seen in its input:
+it makes them of noise, as strong as the painter's at three scales, and a small critic that sees patches of all five channels says
+whether they look like them (Ledig et al. 2017, arXiv:1609.04802; it is thrown away after training).
 """
 
 import argparse
@@ -26,14 +27,15 @@ from tools.studio import skin
 from tools.studio.atlas import studio_atlas
 from tools.studio.look import random_look
 from tools.studio.people import Population
-from tools.train.texture import EVEN, FULL, PACK, Run, averaged, detail_loss, to_tensor, trained_vae
+from tools.train.texture import EVEN, FULL, PACK, Run, averaged, to_tensor, trained_vae
 
 FOLDER = Path("runs/upscale")
 NETWORK = dict(features=32, convolutions=6, factor=2, outputs=5)
 LARGE = FULL.size * NETWORK["factor"]  # px
 MARGIN = LARGE // 8  # px at the sides that show the back of the head: fewer crops come from there
-CRITIC = 0.02  # weight of the critic's opinion, against the mean absolute error
-ALONE = 0.25  # share of the training before the critic speaks
+GRAIN = 0.06  # deviation of the noise, in colours from 0 to 1
+CRITIC = 0.05  # weight of the critic's opinion, against the mean absolute error
+ALONE = 0.15  # share of the training before the critic speaks
 
 
 @torch.no_grad()
@@ -74,7 +76,7 @@ class Critic(nn.Sequential):
 
 
 def train(minutes, batch=8, crop=64):
-    """Mean absolute error with edges and grain, then a critic's opinion as well."""
+    """Colours where they can be known, grain as strong as the painter's, then a critic's opinion as well."""
     stored = [np.load(path) for path in sorted(FOLDER.glob("*.npz"))]
     pictures = [(file["large"], file["small"]) for file in stored]
     network = CompactUpscaler(**NETWORK).to(memory_format=torch.channels_last)
@@ -97,12 +99,14 @@ def train(minutes, batch=8, crop=64):
             large[scale * y : scale * (y + crop), scale * x : scale * (x + crop)]
             for (large, _), (y, x) in zip(some, places, strict=True)
         ]
-        return ((to_tensor(np.stack(images)) + 1) / 2 for images in (small, large))
+        small, large = ((to_tensor(np.stack(images)) + 1) / 2 for images in (small, large))
+        return small + GRAIN * torch.randn(small.shape, generator=generator), large
 
     def step(generator):
         inputs, wanted = crops(generator)
         made = network(inputs.contiguous(memory_format=torch.channels_last))
-        loss = F.l1_loss(made, wanted) + 0.5 * detail_loss(made, wanted)
+        loss = F.l1_loss(*(F.avg_pool2d(images, 4) for images in (made, wanted))) + 0.15 * F.l1_loss(made, wanted)
+        loss = loss + sum(F.l1_loss(*bands) for bands in zip(grain(made), grain(wanted), strict=True))
         if run.share < ALONE:
             return loss
         judge.zero_grad()
@@ -116,13 +120,22 @@ def train(minutes, batch=8, crop=64):
     run(step)
 
 
+def grain(images, patch=8):
+    """How strong the finest details of images (B,C,H,W) are around each place, finest scale first."""
+    for _ in range(3):
+        coarse = F.avg_pool2d(images, 2)
+        fine = images - F.interpolate(coarse, scale_factor=2)
+        yield F.avg_pool2d(fine.square(), patch).add(1e-6).sqrt()
+        images, patch = coarse, max(patch // 2, 4)
+
+
 def export(pack):
     """Writes upscaler.safetensors in half precision."""
     network = CompactUpscaler(**NETWORK)
     averaged(FOLDER, "upscaler", {"network": network})
     state = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
     save_file(state, pack / "upscaler.safetensors")
-    set_part(pack, "upscaler", {"implementation": "realesrgan-compact", "file": "upscaler.safetensors"})
+    set_part(pack, "upscaler", {"implementation": "realesrgan-compact", "file": "upscaler.safetensors", "grain": GRAIN})
 
 
 def main():

@@ -122,7 +122,7 @@ class TextureModel:
                 output_type="np",
             ).images[0]  # (r,r,3) in [0,1]
         if self.upscaler:
-            image = self.upscaler.enlarge(image, size, progress)
+            image = self.upscaler.enlarge(image, size, progress, seed)
         image = resize(image, size)
         if seam is not None and len(seam):
             image = equalise_seam(raster.pad(image, coverage, PADDING), seam)

@@ -40,14 +40,17 @@ class CompactUpscaler(nn.Module):
 
 
 class Upscaler:
-    """A compact network with its weights, applied as often as the wanted size needs."""
+    """A compact network with its weights, applied as often as the wanted size needs.
 
-    def __init__(self, network, device="cpu"):
+    grain: deviation of the noise that it was trained to make pores and hairs of; 0 for the published networks.
+    """
+
+    def __init__(self, network, device="cpu", grain=0.0):
         self.network = network.eval().requires_grad_(False).to(device)
-        self.device = device
+        self.device, self.grain = device, grain
 
     @classmethod
-    def load(cls, path, device="cpu"):
+    def load(cls, path, device="cpu", grain=0.0):
         """From a .safetensors, or a published .pth; widths are read off the shapes. Raises PackError."""
         path = Path(path)
         try:
@@ -64,17 +67,19 @@ class Upscaler:
                 f"{path} is not an upscaler of Real-ESRGAN's compact form ({type(error).__name__}: {error}). "
                 "Choose a file such as realesr-general-x4v3.pth, or reinstall the pack."
             ) from error
-        return cls(network, device)
+        return cls(network, device, grain)
 
     @torch.no_grad()
-    def enlarge(self, image, size, progress=None):
-        """(R,R,3) float32 in [0,1] -> (size,size,outputs) float32 in [0,1].
+    def enlarge(self, image, size, progress=None, seed=0):
+        """(R,R,3) float32 in [0,1] -> (size,size,outputs) float32 in [0,1]; seed: of the grain.
 
         Colours that are large enough are returned as they are by a network that makes nothing else.
         """
         x = torch.from_numpy(np.ascontiguousarray(image, np.float32)).permute(2, 0, 1)[None]
+        generator = torch.Generator().manual_seed(seed)
         while x.shape[-1] < size or x.shape[1] < self.network.outputs:
-            x = self._once(x[:, :COLOURS], progress).clamp(0, 1)
+            x = x[:, :COLOURS]
+            x = self._once(x + self.grain * torch.randn(x.shape, generator=generator), progress).clamp(0, 1)
         if x.shape[-1] != size:
             x = nn.functional.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
         return x[0].permute(1, 2, 0).numpy()
