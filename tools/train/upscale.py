@@ -4,7 +4,7 @@ $ python -m tools.train.upscale data --pictures 160       paints at 1024 px and 
 $ python -m tools.train.upscale train --minutes 30        resumes where it stopped
 $ python -m tools.train.upscale export                    writes the pack's upscaler.safetensors
 
-Besides colours the network learns the painter's roughness and relief. Where pores and hairs stand cannot be seen in its input: it
+Besides colours it learns the painter's roughness and relief. Where pores and hairs stand cannot be seen in its input, so it
 makes them of noise, as strong as the painter's at three scales, and a small critic that sees patches of all five channels says
 whether they look like the painter's (Ledig et al. 2017, arXiv:1609.04802; it is thrown away after training).
 """
