@@ -121,7 +121,11 @@ def train(minutes, batch=8, crop=64):
 
 
 def grain(images, patch=8):
-    """How strong the finest details of images (B,C,H,W) are around each place, finest scale first."""
+    """How strong the finest details of images (B,5,H,W) are around each place, finest scale first.
+
+    Differences of colours count as well: skin has pores, and no specks of many colours.
+    """
+    images = torch.cat([images, images[:, 0:3:2] - images[:, 1:2]], dim=1)
     for _ in range(3):
         coarse = F.avg_pool2d(images, 2)
         fine = images - F.interpolate(coarse, scale_factor=2)
