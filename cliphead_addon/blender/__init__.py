@@ -61,7 +61,7 @@ def unregister():
     for module in reversed(MODULES):
         module.unregister()
     session.unregister()
-    pack_files.stop()
+    pack_files.close()
     pictures.clear()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead
