@@ -29,12 +29,12 @@ class Sockets:
         return open_sockets(self.closed, self.eyes, self.depths)
 
     def pose(self, rest, motion):
-        """Vertices (V,3) at rest and the motion of a shape key (V,3) -> (V,3) with lids closed and outside of the eyeballs."""
+        """Vertices (V,3) at rest and motions of shape keys (...,V,3) -> (...,V,3), lids closed and outside of the eyeballs."""
         posed = rest + motion
         for eye, depth, blink in zip(self.eyes, self.depths, self.blinks, strict=True):
             at = np.flatnonzero(np.linalg.norm(self.closed - eye.centre, axis=1) < NEAR * eye.radius)
-            moved = rest[at] + close_lids(motion[at], self.closed[at], eye, depth[at], blink[at])
-            posed[at] = keep_out(moved, [eye], depth[None, at])
+            moved = rest[at] + close_lids(motion[..., at, :], self.closed[at], eye, depth[at], blink[at])
+            posed[..., at, :] = keep_out(moved, [eye], depth[None, at])
         return posed
 
 
@@ -70,12 +70,13 @@ def close_sockets(head):
 
 
 def _replace(mesh, rest, pose):
-    """New vertices (V,3), and shape keys with the motions they had, posed by pose(rest, motion)."""
+    """New vertices (V,3), and shape keys with the motions (K,V,3) they had, posed by pose(rest, motions)."""
     keys = mesh.shape_keys
     if keys is not None:
-        before = key_points(keys.reference_key)
-        for key in keys.key_blocks[1:]:
-            key.points.foreach_set("co", pose(rest, key_points(key) - before).astype(np.float32).ravel())
+        blocks = keys.key_blocks[1:]
+        motions = np.reshape([key_points(key) for key in blocks], (-1, *rest.shape)) - key_points(keys.reference_key)
+        for key, points in zip(blocks, pose(rest, motions).astype(np.float32), strict=True):
+            key.points.foreach_set("co", points.ravel())
         keys.reference_key.points.foreach_set("co", np.asarray(rest, np.float32).ravel())
     mesh.attributes["position"].data.foreach_set("vector", np.asarray(rest, np.float32).ravel())
     mesh.update()
