@@ -31,6 +31,7 @@ CLASSES = (
     operators.CLIPHEAD_OT_cancel,
     operators.CLIPHEAD_OT_apply_result,
     operators.CLIPHEAD_OT_unwrap_as_head,
+    operators.CLIPHEAD_OT_apply_unwrap,
     report.CLIPHEAD_OT_copy_report,
     *pack_files.CLASSES,
     panels.CLIPHEAD_PT_main,
