@@ -91,7 +91,7 @@ def vary(head, count=3, *, random=False, seed=0, keep=(), spacing=shaping.SPACIN
     metres from head to head.
     """
     prompts, settings = shaping.variations(_recipe(head), random, count, seed, keep)
-    x, y, z = head.location
+    x, y, z = head.matrix_world.translation
     return [_make(prompt, settings, (x + spacing * (i + 1), y, z), collection, progress) for i, prompt in enumerate(prompts)]
 
 

@@ -14,6 +14,7 @@ from ..engine.livelink import RATE, read_tracking
 from . import icons, preferences, session
 from .bases import InObjectMode, Polled, refuse
 from .compat import undo_step
+from .family import find_rig
 from .head_object import read_recipe
 from .jaw import follow_jaw
 from .keyframes import write_curves
@@ -42,11 +43,6 @@ def find_head(obj):
         if member.type == "MESH" and read_recipe(member) is not None:
             return member
     return None
-
-
-def find_rig(head):
-    """The armature that moves a head, or None."""
-    return next((m.object for m in head.modifiers if m.type == "ARMATURE" and m.object is not None), None)
 
 
 def missing_keys(head, names):

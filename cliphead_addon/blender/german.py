@@ -370,7 +370,6 @@ TEXTS = {
     "Set eyeballs in": "Augäpfel einsetzen",
     "Without Eyeballs": "Ohne Augäpfel",
     "The head has a rig already: remove it first": "Der Kopf hat schon ein Skelett: es zuerst entfernen",
-    "The head has a rig: remove it first": "Der Kopf hat ein Skelett: es zuerst entfernen",
     "The head has no rig": "Der Kopf hat kein Skelett",
     "Write the selected head with its hair, eyes and rig to a file; nothing in the scene changes": "Den ausgewählten Kopf mit "
     "Haar, Augen und Skelett in eine Datei schreiben; in der Szene ändert sich nichts",
