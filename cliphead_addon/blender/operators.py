@@ -162,8 +162,8 @@ class CLIPHEAD_OT_unwrap_as_head(Polled, bpy.types.Operator):
             job = foreign.ask(obj, self.upright, place)
             if place is None:
                 undo_step(bpy.ops.cliphead.apply_unwrap, folder=str(job.folder), object=obj.name)
-        except (ClipHeadError, RuntimeError) as error:  # RuntimeError: the other operator's report
-            return refuse(self, str(error).removeprefix("Error: ").strip())
+        except ClipHeadError as error:
+            return refuse(self, str(error))
         return {"FINISHED"}
 
 

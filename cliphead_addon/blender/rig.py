@@ -14,7 +14,9 @@ from ..engine.iris import iris_colour, paint_eye
 from ..engine.jobfiles import load_rig, save_arrays
 from . import session
 from .bases import InObjectMode, refuse, select_alone
-from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, find_rig
+from .compat import undo_step
+from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, own_recipe
+from .family import find_rig
 from .head_object import read_recipe
 from .jaw import follow_jaw
 from .language import t
@@ -58,26 +60,39 @@ class CLIPHEAD_OT_add_rig(HeadOperator, bpy.types.Operator):
 
     def execute(self, context):
         head = find_head(context.object)
-        mesh = head.data
-        layer = mesh.uv_layers.get(UV_MAP)
-        if layer is None or len({len(face.vertices) for face in mesh.polygons}) != 1:
-            return refuse(self, f"'{head.name}' is no longer the mesh that was made here: its faces or UV map were changed.")
-        folder = session.new_folder()
-        corners = np.empty((len(mesh.loops), 2), np.float32)
-        mesh.attributes[layer.name].data.foreach_get("vector", corners.ravel())
-        faces = np.empty(len(mesh.loops), np.int32)
-        mesh.loops.foreach_get("vertex_index", faces)
-        uv = np.zeros((len(mesh.vertices), 2), np.float32)
-        uv[faces] = corners
-        faces = faces.reshape(len(mesh.polygons), -1)
-        arrays = {"canonical": canonical_points(mesh), "rest": vertices(mesh), "uv": uv, "faces": faces}
-        save_arrays(arrays, folder)
+        choices = {"eyes": self.eyes, "mouth": self.mouth}
         try:
-            return self.ask(
-                context, "rig", head, folder, "apply_rig", {"head": head.name, "eyes": self.eyes, "mouth": self.mouth}
-            )
-        except (ClipHeadError, RuntimeError) as error:  # RuntimeError: the operator's own report
-            return refuse(self, str(error).removeprefix("Error: ").strip())
+            ask_rig(head, self.place(context, "apply_rig", {"head": head.name, **choices}), **choices)
+        except ClipHeadError as error:
+            return refuse(self, str(error))
+        return {"FINISHED"}
+
+
+def ask_rig(head, place=None, progress=None, **choices):
+    """Have the engine find a head's rig, and build it, as one undo step.
+
+    place: a `session.Place` for when the engine is ready, or None to wait for it; choices: of `apply_rig`. Raises
+    ClipHeadError.
+    """
+    mesh = head.data
+    layer = mesh.uv_layers.get(UV_MAP)
+    if layer is None or len({len(face.vertices) for face in mesh.polygons}) != 1:
+        raise ClipHeadError(
+            f"'{head.name}' is no longer the mesh that was made here: its faces or UV map were changed.", "BAD_MESH"
+        )
+    folder = session.new_folder()
+    corners = np.empty((len(mesh.loops), 2), np.float32)
+    mesh.attributes[layer.name].data.foreach_get("vector", corners.ravel())
+    faces = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("vertex_index", faces)
+    uv = np.zeros((len(mesh.vertices), 2), np.float32)
+    uv[faces] = corners
+    faces = faces.reshape(len(mesh.polygons), -1)
+    arrays = {"canonical": canonical_points(mesh), "rest": vertices(mesh), "uv": uv, "faces": faces}
+    save_arrays(arrays, folder)
+    session.about_head("rig", own_recipe(head), folder, place, progress)
+    if place is None:
+        undo_step(bpy.ops.cliphead.apply_rig, folder=str(folder), head=head.name, **choices)
 
 
 class CLIPHEAD_OT_apply_rig(InObjectMode, bpy.types.Operator):

@@ -160,8 +160,8 @@ def tick():
         del state.jobs[job]
         try:
             _finish(job, place)
-        except (ClipHeadError, RuntimeError) as error:  # RuntimeError: an operator's report
-            tell(str(error).removeprefix("Error: ").strip(), failed=True)
+        except ClipHeadError as error:
+            tell(str(error), failed=True)
     return TICK if state.jobs else None
 
 
