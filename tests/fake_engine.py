@@ -89,10 +89,15 @@ def rig(prompt, settings, models, canonical, rest, uv, faces):
         surface = rest[np.argmax(depths[-1]), 1]
         eyes.append({"side": side, "centre": [x, surface + 0.0145, 0.12], "radius": 0.0135})
         blinks.append(np.zeros_like(rest))
+    joints = {"skull": [0, 0, 0.09], "top": [0, 0, 0.2], "jaw": [0, -0.01, 0.1], "chin": [0, -0.08, 0.05]}
+    size = np.ptp(rest[:, 2]) / (-(NECK_LEVEL - 1) * RADII[1] * 0.25)  # sliders make it grow
     about = {
-        "joints": {"skull": [0, 0, 0.09], "top": [0, 0, 0.2], "jaw": [0, -0.01, 0.1], "chin": [0, -0.08, 0.05]},
+        "joints": {name: (size * np.array(place)).tolist() for name, place in joints.items()},
         "jaw_angle": 0.3,
-        "mouth": {"corners": [[-0.025, -0.08, 0.07], [0.025, -0.08, 0.07]], "upper_lip": [[-0.006, -0.095, 0.08]] * 2},
+        "mouth": {
+            "corners": (size * np.array([[-0.025, -0.08, 0.07], [0.025, -0.08, 0.07]])).tolist(),
+            "upper_lip": (size * np.array([[-0.006, -0.095, 0.08]] * 2)).tolist(),
+        },
         "neck": {"point": [0, 0, 0.07], "normal": [0, -0.5, 0.8]},
         "eyes": eyes,
         "iris_uv": [[0.42, 0.45]],

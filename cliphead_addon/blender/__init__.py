@@ -31,6 +31,7 @@ CLASSES = (
     operators.CLIPHEAD_OT_cancel,
     operators.CLIPHEAD_OT_apply_result,
     operators.CLIPHEAD_OT_unwrap_as_head,
+    operators.CLIPHEAD_OT_apply_unwrap,
     report.CLIPHEAD_OT_copy_report,
     *pack_files.CLASSES,
     panels.CLIPHEAD_PT_main,
@@ -61,7 +62,7 @@ def unregister():
     for module in reversed(MODULES):
         module.unregister()
     session.unregister()
-    pack_files.stop()
+    pack_files.close()
     pictures.clear()
     bpy.types.VIEW3D_MT_mesh_add.remove(operators.add_menu)
     del bpy.types.Scene.cliphead

@@ -4,14 +4,23 @@ from bl_ext.user_default.cliphead.blender import api
 head = api.generate("an old man with a wide nose, laughing", seed=7)
 """
 
+import json
+from pathlib import Path
+
 import bpy
 
 from ..engine import recipes
 from ..engine.errors import ClipHeadError
+from ..engine.expression_sets import ARKIT, NEUTRAL, SETS
 from ..engine.jobfiles import load_head
+from ..engine.livelink import RATE, read_tracking
 from ..engine.settings import Settings
 from ..engine.stages import Prompt
-from . import foreign, session, shaping
+from . import export as exports
+from . import expressions, foreign, rig, session, shaping
+from .export import ENDINGS
+from .expressions import find_head
+from .family import find_rig
 from .head_object import add_head, read_recipe
 
 
@@ -91,7 +100,7 @@ def vary(head, count=3, *, random=False, seed=0, keep=(), spacing=shaping.SPACIN
     metres from head to head.
     """
     prompts, settings = shaping.variations(_recipe(head), random, count, seed, keep)
-    x, y, z = head.location
+    x, y, z = head.matrix_world.translation
     return [_make(prompt, settings, (x + spacing * (i + 1), y, z), collection, progress) for i, prompt in enumerate(prompts)]
 
 
@@ -107,6 +116,91 @@ def blend(head, other, share=0.5, *, location=None, collection=None, progress=No
 def make_again(head, *, location=None, collection=None, progress=None):
     """Make a head again from the recipe that it carries: on the same computer the same geometry and texture -> bpy object"""
     return _make(*recipes.choices(_recipe(head)), location, collection, progress)
+
+
+def add_expressions(head, kind="arkit", *, progress=None):
+    """Add a set of expressions to a head as shape keys: "named", "arkit" or "visemes" -> the set's names, a tuple.
+
+    Keys that are there already stay as they are.
+    """
+    head = _animated(head)
+    if kind not in SETS:
+        raise ClipHeadError(f"There is no set '{kind}'. Choose one of: {', '.join(SETS)}.", "NO_EXPRESSION")
+    names = tuple(name for name in SETS[kind] if name != NEUTRAL)
+    expressions.express(head, "apply_expressions", names, progress=progress)
+    return names
+
+
+def express(head, words, strength=1.0, frame=None, *, progress=None):
+    """Put an expression on a head and take all others off -> what its shape keys are now, those at zero left out: a dict.
+
+    words: the name of an expression, such as "smile" or "jawOpen", which becomes a shape key; or words, such as "a broad
+    smile", which become weights of Apple's shapes. strength: 1 is the expression as trained, 0 none, 2 the most. frame: set
+    keyframes there, on Apple's shapes for names as well, so that animations are of one kind.
+    """
+    head = _animated(head)
+    if not 0 <= strength <= 2:
+        raise ClipHeadError(f"A strength of {strength:g} is outside 0 to 2.", "BAD_SETTING")
+    if frame is None and words in {name for names in SETS.values() for name in names}:
+        choices = {"show": words, "strength": strength, "progress": progress}
+        expressions.express(head, "apply_expressions", [words], **choices)
+    else:
+        frames = "" if frame is None else json.dumps([int(frame)])
+        choices = {"frames": frames, "strength": strength, "progress": progress}
+        expressions.express(head, "apply_words", ARKIT, [_checked(words)], **choices)
+    keys = head.data.shape_keys
+    return {} if keys is None else {key.name: round(key.value, 4) for key in keys.key_blocks[1:] if key.value}
+
+
+def animate(head, lines, *, progress=None):
+    """Turn frames and words into an animation of Apple's shapes: lines such as [(1, "neutral"), (20, "a broad smile")]."""
+    head = _animated(head)
+    pairs = sorted((frame, _checked(words)) for frame, words in expressions.read_lines(json.dumps(list(lines))))
+    if not pairs:
+        raise ClipHeadError('There is nothing to animate: give frames and words, such as [(1, "neutral")].', "BAD_LINES")
+    frames, words = zip(*pairs, strict=True)
+    expressions.express(head, "apply_words", ARKIT, words, frames=json.dumps(frames), progress=progress)
+
+
+def import_tracking(head, path, *, start=1, rate=RATE, progress=None):
+    """Import face tracking recorded by Live Link Face, a .csv file, as keyframes at the scene's frame rate.
+
+    start: frame of the first row. rate: frames per second of the file's timecodes. Head and eyes turn where there is a rig.
+    """
+    head = _animated(head)
+    read_tracking(path, rate)  # a bad file is refused before the engine works
+    expressions.express(head, "apply_tracking", ARKIT, filepath=str(path), start=start, rate=rate, progress=progress)
+
+
+def add_rig(head, *, eyes=True, mouth=True, progress=None):
+    """Give a head bones for neck, head, jaw and eyes -> bpy object of the armature.
+
+    eyes: open the skin between the lids and set eyeballs in. mouth: teeth and a tongue behind the lips.
+    """
+    head = _animated(head)
+    if find_rig(head) is not None:
+        raise ClipHeadError(f"'{head.name}' has a rig already: remove it first.", "NOT_ANIMATED")
+    rig.ask_rig(head, progress=progress, eyes=eyes, mouth=mouth)
+    return find_rig(head)
+
+
+def export(head, path):
+    """Write a head with its hair, eyes and rig to a file; nothing in the scene changes -> Path
+
+    path: its ending tells the format, .glb, .fbx, .usdc or .obj.
+    """
+    path, found = Path(path), find_head(head)
+    kinds = {ending: kind for kind, ending in ENDINGS.items()}
+    if found is None or path.suffix.lower() not in kinds:
+        what = f"'{path.name}' ends with none of {', '.join(kinds)}." if found else f"{head!r} is not a head of CLIP-Head."
+        raise ClipHeadError(what, "EXPORT" if found else "NOT_A_HEAD")
+    if not path.parent.is_dir():
+        raise ClipHeadError(f"There is no folder {path.parent}. Choose another place.", "EXPORT")
+    try:
+        exports.export(bpy.context, found, path, kinds[path.suffix.lower()])
+    except (OSError, RuntimeError) as error:
+        raise ClipHeadError(f"{path.name} was not written: {str(error).removeprefix('Error: ').strip()}.", "EXPORT") from error
+    return path
 
 
 def to_preset(head, name=""):
@@ -129,6 +223,22 @@ def unwrap_as_head(obj=None, *, upright=False):
     Raises ClipHeadError for a mesh that cannot be flattened, such as one of several pieces; it is then as it was.
     """
     return foreign.unwrap_as_head(bpy.context.object if obj is None else obj, upright)
+
+
+def _animated(obj):
+    """The head that an object belongs to. Raises ClipHeadError for one that cannot have expressions or a rig."""
+    head = find_head(obj)
+    if problem := expressions.why_not_animated(head):
+        raise ClipHeadError(f"{problem}.", "NOT_ANIMATED" if head else "NOT_A_HEAD")
+    if bpy.context.mode != "OBJECT":
+        raise ClipHeadError("Go to Object Mode first.", "NOT_ANIMATED")
+    return head
+
+
+def _checked(words):
+    if not str(words).strip():
+        raise ClipHeadError('Write an expression, such as "a broad smile".', "BAD_PROMPT")
+    return str(words)
 
 
 def _recipe(head):

@@ -2,6 +2,8 @@
 
 import bpy
 
+from ..engine.errors import ClipHeadError
+
 PACKAGE = __package__.rpartition(".")[0]  # "bl_ext.<repository>.cliphead" once installed: preferences and folders go by it
 
 
@@ -34,5 +36,11 @@ def has_denoiser():
 
 
 def undo_step(operator, **properties):
-    """Call an operator so that it makes an undo step of its own: from timers and scripts the flag must be given."""
-    return operator("EXEC_DEFAULT", True, **properties)
+    """Call an operator so that it makes an undo step of its own: from timers and scripts the flag must be given.
+
+    Raises ClipHeadError with what it reports as an error.
+    """
+    try:
+        return operator("EXEC_DEFAULT", True, **properties)
+    except RuntimeError as error:
+        raise ClipHeadError(str(error).removeprefix("Error: ").strip(), "NOT_APPLIED") from error

@@ -14,6 +14,7 @@ from ..engine.livelink import RATE, read_tracking
 from . import icons, preferences, session
 from .bases import InObjectMode, Polled, refuse
 from .compat import undo_step
+from .family import find_rig
 from .head_object import read_recipe
 from .jaw import follow_jaw
 from .keyframes import write_curves
@@ -44,61 +45,68 @@ def find_head(obj):
     return None
 
 
-def find_rig(head):
-    """The armature that moves a head, or None."""
-    return next((m.object for m in head.modifiers if m.type == "ARMATURE" and m.object is not None), None)
-
-
 def missing_keys(head, names):
     """Those of the names that are no shape keys of the head yet."""
     keys = head.data.shape_keys
     return [name for name in names if keys is None or name not in keys.key_blocks]
 
 
+def why_not_animated(head):
+    """Why a head has neither expressions nor a rig to come, as a sentence; "" for one that can have them."""
+    if head is None:
+        return t("Select a head made by CLIP-Head")
+    if not (head.is_editable and head.data.is_editable):
+        return t("The head is linked from another file: make it local first")
+    if canonical_points(head.data) is None:
+        return t("The head was made by an older version: make it again from its recipe")
+    return ""
+
+
 class HeadOperator(InObjectMode):
     """An operator about the selected head."""
 
+    interactive = False  # set when a user pressed a button: the operator then returns at once
+
     @classmethod
     def obstacle(cls, context):
-        head = find_head(context.object)
-        if head is None:
-            return t("Select a head made by CLIP-Head")
-        if obstacle := super().obstacle(context):
+        if obstacle := why_not_animated(find_head(context.object)) or super().obstacle(context):
             return obstacle
-        if not (head.is_editable and head.data.is_editable):
-            return t("The head is linked from another file: make it local first")
-        if canonical_points(head.data) is None:
-            return t("The head was made by an older version: make it again from its recipe")
         return t("The engine is busy: wait for it or cancel it") if session.state.job is not None else ""
-
-    interactive = False  # set when a user pressed a button: the operator then returns at once
 
     def invoke(self, context, _event):
         self.interactive = not bpy.app.background
         return self.execute(context)
 
-    def express(self, context, head, operator, names=(), words=(), **choices):
-        """Have the engine compute what is missing, then call an operator that takes its folder; -> the operator's result."""
-        choices["head"] = head.name
-        names = missing_keys(head, names)
-        try:
-            if not names and not words:
-                return undo_step(getattr(bpy.ops.cliphead, operator), folder="", **choices)
-            if not head.get(IS_NEUTRAL):
-                names += missing_keys(head, [NEUTRAL])
-            folder = session.new_folder()
-            save_arrays({"canonical": canonical_points(head.data)}, folder)
-            return self.ask(context, "express", head, folder, operator, choices, names=list(names), words=list(words))
-        except (ClipHeadError, RuntimeError) as error:  # RuntimeError: the operator's own report
-            return refuse(self, str(error).removeprefix("Error: ").strip())
+    def place(self, context, operator, choices):
+        """Where the engine's answer goes when a pressed button's job ends; None for a script, which waits."""
+        return session.Place(context.scene.name, (), operator, choices) if self.interactive else None
 
-    def ask(self, context, kind, head, folder, operator, choices, **fields):
-        """Give a job about the head to the engine, and the folder to an operator: now, or when a pressed button's job ends."""
-        place = session.Place(context.scene.name, (), operator, choices) if self.interactive else None
-        session.about_head(kind, own_recipe(head), folder, place, **fields)
+    def express(self, context, head, operator, names=(), words=(), **choices):
+        """`express` for this operator; -> its result."""
+        place = self.place(context, operator, {"head": head.name, **choices})
+        try:
+            express(head, operator, names, words, place, **choices)
+        except ClipHeadError as error:
+            return refuse(self, str(error))
+        return {"FINISHED"}
+
+
+def express(head, operator, names=(), words=(), place=None, progress=None, **choices):
+    """Have the engine compute shape keys that a head lacks, and weights for words; an operator takes them, as one undo step.
+
+    operator: "apply_expressions" or another that takes the folder; choices: its other properties. place: a `session.Place`
+    for when the engine is ready, or None to wait for it. Raises ClipHeadError.
+    """
+    names, folder = missing_keys(head, names), ""
+    if names or words:
+        if not head.get(IS_NEUTRAL):
+            names += missing_keys(head, [NEUTRAL])
+        folder = session.new_folder()
+        save_arrays({"canonical": canonical_points(head.data)}, folder)
+        session.about_head("express", own_recipe(head), folder, place, progress, names=names, words=list(words))
         if place is not None:
-            return {"FINISHED"}
-        return undo_step(getattr(bpy.ops.cliphead, operator), folder=str(folder), **choices)
+            return
+    undo_step(getattr(bpy.ops.cliphead, operator), folder=str(folder), head=head.name, **choices)
 
 
 def own_recipe(head):
@@ -294,12 +302,18 @@ class CLIPHEAD_OT_apply_words(ApplyOperator, bpy.types.Operator):
     bl_idname = "cliphead.apply_words"
     bl_label = "Keyframe Expression"
 
-    frames: bpy.props.StringProperty(name="Frames", description="JSON list, one per sentence", options={"SKIP_SAVE"})
+    frames: bpy.props.StringProperty(
+        name="Frames", description="JSON list, one per sentence; empty shows the words without keyframes", options={"SKIP_SAVE"}
+    )
+    strength: bpy.props.FloatProperty(name="Intensity", description="Of the expressions", default=1.0, min=0.0, max=2.0)
 
     def apply(self, context, head, weights):
-        frames = json.loads(self.frames)
-        values = {name: [weight.get(name, 0.0) for weight in weights] for name in ARKIT}
-        write_values(head, frames, values)
+        frames = json.loads(self.frames or "[]")
+        weights = [{name: self.strength * value for name, value in weight.items()} for weight in weights]
+        if not frames:
+            set_values(head, weights[0])
+            return "Shown"
+        write_values(head, frames, {name: [weight.get(name, 0.0) for weight in weights] for name in ARKIT})
         set_values(head, weights[-1] if len(frames) == 1 else {})
         context.scene.frame_set(context.scene.frame_current)
         return f"Expression keyed at frame {frames[0]}" if len(frames) == 1 else f"{len(frames)} expressions keyed"

@@ -4,7 +4,7 @@ import numpy as np
 from mathutils import Vector
 
 from ..engine.errors import UnwrapError
-from ..engine.jobfiles import load_unwrapped, save_mesh
+from ..engine.jobfiles import load_mesh, load_unwrapped, save_mesh
 from . import session
 from .mesh import mark_seam
 
@@ -17,18 +17,31 @@ def unwrap_as_head(obj, upright=False):
     upright: trust the scene that the head is upright (+Z) and looks to -Y, instead of finding that out from its shape. Returns
     the report of `geometry.foreign.unwrap_mesh`. Raises ClipHeadError, and leaves the mesh untouched.
     """
+    return write_map(obj, ask(obj, upright).folder)
+
+
+def ask(obj, upright=False, place=None):
+    """Have the engine unwrap a mesh object -> the Job, ended, or followed to its place. Raises ClipHeadError."""
     mesh = obj.data
     if not len(mesh.polygons):
         raise UnwrapError(f"'{obj.name}' has no faces. Choose the mesh of a head.")
     if HEAD_MAP not in mesh.uv_layers and len(mesh.uv_layers) == 8:
         raise UnwrapError(f"'{obj.name}' has 8 UV maps, the most there can be. Remove one first.")
-    vertices, faces, loops, closed = _triangles(mesh)
+    vertices, faces, _, closed = _triangles(mesh)
     folder = session.new_folder()
     save_mesh(vertices, faces, _diagonals(mesh, faces), folder)
     to_object = obj.matrix_world.to_3x3().inverted_safe()
     up, front = (list((to_object @ Vector(axis)).normalized()) for axis in ((0, 0, 1), (0, -1, 0)))
-    session.unwrap(folder, up if upright or closed else None, front if upright else None)
+    return session.unwrap(folder, up if upright or closed else None, front if upright else None, place)
+
+
+def write_map(obj, folder):
+    """Give a mesh object the seam and the map that the engine has found for it -> report. Raises ClipHeadError."""
     uv, seam, report = load_unwrapped(folder)
+    mesh = obj.data
+    _, faces, loops, _ = _triangles(mesh)
+    if not np.array_equal(faces, load_mesh(folder)["faces"]):
+        raise UnwrapError(f"The mesh of '{obj.name}' was changed meanwhile: it was not unwrapped. Try again.")
     corners = np.empty((len(mesh.loops), 2), np.float32)
     corners[loops.ravel()] = uv.reshape(-1, 2)  # the cut runs along the polygons' edges: all triangles of one agree
     layer = mesh.uv_layers.get(HEAD_MAP) or mesh.uv_layers.new(name=HEAD_MAP, do_init=False)

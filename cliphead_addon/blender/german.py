@@ -370,7 +370,6 @@ TEXTS = {
     "Set eyeballs in": "Augäpfel einsetzen",
     "Without Eyeballs": "Ohne Augäpfel",
     "The head has a rig already: remove it first": "Der Kopf hat schon ein Skelett: es zuerst entfernen",
-    "The head has a rig: remove it first": "Der Kopf hat ein Skelett: es zuerst entfernen",
     "The head has no rig": "Der Kopf hat kein Skelett",
     "Write the selected head with its hair, eyes and rig to a file; nothing in the scene changes": "Den ausgewählten Kopf mit "
     "Haar, Augen und Skelett in eine Datei schreiben; in der Szene ändert sich nichts",
@@ -402,15 +401,15 @@ TEXTS = {
     "Copy versions, the last description and the log to the clipboard, to send along with a question": "Versionen, die letzte "
     "Beschreibung und das Protokoll in die Zwischenablage kopieren, um sie einer Frage beizulegen",
     "Copy Report": "Bericht kopieren",
-    "Unpack and check the zip file of a model pack, and use it for the next heads": "Die Zip-Datei eines Modellpakets "
-    "auspacken und prüfen und es für die nächsten Köpfe nehmen",
+    "Unpack and check the zip file of a model pack in the background, and use it for the next heads": "Die Zip-Datei eines "
+    "Modellpakets im Hintergrund auspacken und prüfen und es für die nächsten Köpfe nehmen",
     "Fetch a model pack from an address, check it, and use it for the next heads": "Ein Modellpaket von einer Adresse holen, "
     "prüfen und für die nächsten Köpfe nehmen",
-    "Stop the download; what has arrived is kept for the next time": "Nicht weiter herunterladen; was da ist, bleibt für das "
-    "nächste Mal",
+    "Stop bringing the pack in; what a download has fetched is kept for the next time": "Das Paket nicht weiter holen; was "
+    "heruntergeladen ist, bleibt für das nächste Mal",
     "Install Pack from File": "Paket aus Datei einrichten",
     "Download Pack": "Paket herunterladen",
-    "Stop Download": "Herunterladen beenden",
+    "Stop": "Beenden",
     "Kinds": "Arten",
     "Files that are listed": "Dateien, die gezeigt werden",
     "Address": "Adresse",
@@ -421,7 +420,7 @@ TEXTS = {
     "SHA-256": "SHA-256",
     "Checksum of the file, as the pack's maker states it": "Prüfsumme der Datei, wie vom Hersteller des Pakets angegeben",
     "Tick Preferences > System > Allow Online Access first": "Zuerst unter Einstellungen > System den Online-Zugriff erlauben",
-    "A pack is being downloaded": "Ein Paket wird heruntergeladen",
+    "A pack is being brought in: wait for it or stop it": "Ein Paket wird geholt: warten oder beenden",
     "Python 3.11 or newer that has the engine's packages, to use a graphics card for example; empty uses those that travel "
     "with the extension, unless it is the slim one": "Python 3.11 oder neuer mit den Paketen des Programms, etwa um eine "
     "Grafikkarte zu nutzen; leer nimmt die mitgelieferten, außer bei der schlanken Erweiterung",

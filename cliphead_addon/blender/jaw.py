@@ -14,7 +14,7 @@ def follow_jaw(head, rig):
     followers = [obj for obj in rig.children if obj.type == "MESH" and obj is not head and "jaw" in obj.vertex_groups]
     if keys is None or jaw is None or not followers:
         return
-    joint = np.array(jaw.head_local)
+    joint, lower = np.array(jaw.head_local), {obj: _weights(obj) for obj in followers}
     rest = key_points(keys.reference_key)
     skin = _weights(head) > SURE
     if not skin.any():
@@ -25,11 +25,11 @@ def follow_jaw(head, rig):
         angle = float(((key_points(key) - rest)[skin] * turning).sum() / (turning**2).sum())
         for obj in followers:
             if abs(angle) > LEAST and (obj.data.shape_keys is None or key.name not in obj.data.shape_keys.key_blocks):
-                _add_key(obj, key, joint, angle)
+                _add_key(obj, key, joint, angle, lower[obj])
 
 
-def _add_key(obj, key, joint, angle):
-    """A shape key in which what has jaw weight has turned, driven by a key of the head."""
+def _add_key(obj, key, joint, angle, weights):
+    """A shape key in which what has jaw weight (V,) has turned, driven by a key of the head."""
     if obj.data.shape_keys is None:
         obj.shape_key_add(name="Basis", from_mix=False)
     points = key_points(obj.data.shape_keys.reference_key)
@@ -37,7 +37,7 @@ def _add_key(obj, key, joint, angle):
     turned = joint + np.stack([x, np.cos(angle) * y - np.sin(angle) * z, np.sin(angle) * y + np.cos(angle) * z], axis=-1)
     new = obj.shape_key_add(name=key.name, from_mix=False)
     new.slider_min, new.slider_max = key.slider_min, max(key.slider_max, 2.0)
-    new.points.foreach_set("co", (points + _weights(obj)[:, None] * (turned - points)).astype(np.float32).ravel())
+    new.points.foreach_set("co", (points + weights[:, None] * (turned - points)).astype(np.float32).ravel())
     driver = new.driver_add("value").driver
     driver.type = "AVERAGE"  # of one variable: no Python expression, so no file asks for leave to run it
     target = driver.variables.new().targets[0]

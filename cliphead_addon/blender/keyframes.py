@@ -19,6 +19,16 @@ def write_curves(datablock, frames, curves, interpolation="BEZIER"):
         _write(curve, np.asarray(frames, np.float32), np.asarray(values, np.float32), INTERPOLATION[interpolation])
 
 
+def move_animation(old, new):
+    """Let a datablock play what another plays, whose place it takes."""
+    animation = old.animation_data
+    if animation is not None and animation.action is not None:
+        played = new.animation_data_create()
+        played.action = animation.action
+        if hasattr(animation, "action_slot"):  # since 4.4
+            played.action_slot = animation.action_slot
+
+
 def _write(curve, frames, values, kind):
     old = np.empty((len(curve.keyframe_points), 2), np.float32)
     kinds = np.empty(len(old), np.int32)

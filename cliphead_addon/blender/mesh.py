@@ -3,21 +3,10 @@
 import bpy
 import numpy as np
 
-from ..engine.geometry.frames import nphm_to_blender
+from ..engine.geometry.frames import neck_centre, nphm_to_blender
 
 UV_MAP = "UVMap"
 CANONICAL = "cliphead_canonical"  # point attribute: the vertices in the head model's canonical pose, NPHM units
-
-
-def neck_centre(vertices, boundary):
-    """Where the head's origin goes: the centre of the neck's rim, weighted by length.
-
-    vertices: (V,3) NPHM frame, boundary: (N,) vertex loop -> (3,) NPHM frame
-    """
-    loop = vertices[boundary].astype(np.float64)
-    after = np.roll(loop, -1, axis=0)
-    length = np.linalg.norm(after - loop, axis=-1)
-    return np.average((loop + after) / 2, axis=0, weights=length)
 
 
 def build_mesh(name, unwrapped):
@@ -63,6 +52,12 @@ def positions(mesh):
     points = np.empty((len(mesh.vertices), 3), np.float32)
     mesh.attributes["position"].data.foreach_get("vector", points.ravel())
     return points
+
+
+def set_positions(mesh, points):
+    """Inverse of `positions`."""
+    mesh.attributes["position"].data.foreach_set("vector", _flat(points, np.float32))
+    mesh.update()
 
 
 def vertices(mesh):

@@ -6,9 +6,9 @@ import bpy
 
 from ..engine.errors import ClipHeadError, PromptError
 from ..engine.jobfiles import load_head
-from . import recent, session
-from .bases import InObjectMode, Polled, select_alone
-from .foreign import unwrap_as_head
+from . import foreign, recent, session
+from .bases import InObjectMode, Polled, refuse, select_alone
+from .compat import undo_step
 from .head_object import add_head
 from .language import t
 from .properties import CHOICES, HeadChoices, request
@@ -133,7 +133,7 @@ class CLIPHEAD_OT_unwrap_as_head(Polled, bpy.types.Operator):
 
     bl_idname = "cliphead.unwrap_as_head"
     bl_label = "Unwrap as Head"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER"}  # the undo step is apply_unwrap's
 
     upright: bpy.props.BoolProperty(
         name="Upright, Facing -Y",
@@ -149,11 +149,43 @@ class CLIPHEAD_OT_unwrap_as_head(Polled, bpy.types.Operator):
             return t("The mesh is linked from another file: make it local first")
         return t("A head is being made: wait for it or cancel it") if session.state.job is not None else ""
 
+    interactive = False  # set when a user pressed the button: the operator then returns at once
+
+    def invoke(self, context, _event):
+        self.interactive = not bpy.app.background
+        return self.execute(context)
+
     def execute(self, context):
+        obj = context.object
+        place = session.Place(context.scene.name, (), "apply_unwrap", {"object": obj.name}) if self.interactive else None
         try:
-            report = unwrap_as_head(context.object, self.upright)
+            job = foreign.ask(obj, self.upright, place)
+            if place is None:
+                undo_step(bpy.ops.cliphead.apply_unwrap, folder=str(job.folder), object=obj.name)
         except ClipHeadError as error:
-            session.tell(str(error), failed=True)
+            return refuse(self, str(error))
+        return {"FINISHED"}
+
+
+class CLIPHEAD_OT_apply_unwrap(InObjectMode, bpy.types.Operator):
+    """Give a mesh the UV map and the seam that were found for it"""
+
+    bl_idname = "cliphead.apply_unwrap"
+    bl_label = "Unwrap as Head"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    folder: bpy.props.StringProperty(
+        name="Job Folder", description="Folder of the engine's answer", subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"}
+    )
+    object: bpy.props.StringProperty(name="Mesh", description="Name of its object", options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, _context):
+        try:
+            obj = bpy.data.objects.get(self.object)
+            if obj is None or obj.type != "MESH":
+                raise ClipHeadError(f"The mesh '{self.object}' is gone: nothing was done.", "NO_HEAD")
+            report = foreign.write_map(obj, self.folder)
+        except ClipHeadError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         words = f"Unwrapped; the face has {report['face_share']:.0%} of the map"

@@ -8,36 +8,42 @@ from .mesh import UV_MAP
 
 SIZE = 256  # px
 TURN = np.radians(25.0)  # the viewer's place, from straight ahead
-LIGHT = np.array([0.45, -0.75, 0.5]) / np.linalg.norm([0.45, -0.75, 0.5])  # in the viewer's axes: right, away, up
+COSINE, SINE = np.cos(TURN), np.sin(TURN)
+VIEW = np.array([[COSINE, SINE, 0], [-SINE, COSINE, 0], [0, 0, 1]], np.float32)  # rows, the viewer's axes: right, away, up
+LIGHT = np.array([0.45, -0.75, 0.5], np.float32) / np.linalg.norm([0.45, -0.75, 0.5])  # in the viewer's axes
 FILL = 0.9  # share of the picture's height
-DOTS = 2.2  # along a triangle's side, for each pixel that it would have if all of them filled the picture evenly
+DOTS = 2.2  # along a triangle's side, for each pixel that it would have if those in front filled the object evenly
 
 
 def draw(objects):
     """Mesh objects as they are seen, in the colours of their materials -> (SIZE,SIZE,4) float 0..1 sRGB, row 0 at the top."""
-    parts = [part for obj in objects if obj.type == "MESH" for part in [_dots(obj)] if part is not None]
-    place, normal, colour = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    cosine, sine = np.cos(TURN), np.sin(TURN)
-    view = np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])  # rows: right, away, up
-    place, normal = place @ view.T, normal @ view.T
-    light = 0.35 + 0.75 * np.clip(normal @ LIGHT, 0, 1)
-    low, high = place.min(axis=0), place.max(axis=0)
+    seen = [_arrays(obj) for obj in objects if obj.type == "MESH"]
+    corners = np.stack([end(points, axis=0) for points, *_ in seen if len(points) for end in (np.min, np.max)])
+    low, high = corners.min(axis=0), corners.max(axis=0)
     step = max(high[0] - low[0], high[2] - low[2]) / (FILL * SIZE)
-    pixel = np.rint((place - (low + high) / 2) / step * [1, 1, -1] + SIZE / 2).astype(int)[:, [2, 0]]
-    order = np.argsort(-place[:, 1], kind="stable")  # the nearest is written last
-    order = order[((pixel[order] >= 0) & (pixel[order] < SIZE)).all(axis=1)]
+    parts = [_dots(*arrays, step) for arrays in seen if len(arrays[2])]
+    place, normal, colour = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    column, row = (np.rint((place[:, axis] - (low + high)[axis] / 2) / (sign * step)).astype(np.int32) + SIZE // 2
+                   for axis, sign in ((0, 1), (2, -1)))  # fmt: skip
+    depth = np.rint((high[1] - place[:, 1]) * (65535 / max(high[1] - low[1], 1e-9))).astype(np.uint16)
+    order = np.argsort(depth, kind="stable")  # short integers are sorted in one go
+    nearest = np.full((SIZE, SIZE), -1)
+    nearest[row[order], column[order]] = order  # the last one written stays
+    drawn = nearest >= 0
+    at = nearest[drawn]
+    light = 0.35 + 0.75 * np.clip(normal[at] @ LIGHT, 0, 1)
     picture = np.zeros((SIZE, SIZE, 4))
-    row, column = pixel[order].T
-    picture[row, column, :3] = np.clip(colour * light[:, None], 0, 1)[order]
-    picture[row, column, 3] = 1
+    picture[drawn, :3] = np.clip(colour[at] * light[:, None], 0, 1)
+    picture[..., 3] = drawn
     around = sum(np.roll(picture, (i, j), axis=(0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1))
     holes = (picture[..., 3] == 0) & (around[..., 3] > 4)  # between the dots
     picture[holes] = around[holes] / around[holes][:, 3:]
     return picture
 
 
-def _dots(obj):
-    """Dense places on an evaluated mesh with normals and colours: (N,3) each, world space; None for a mesh without faces."""
+def _arrays(obj):
+    """What is seen of an object: points (V,3) and normals (V,3) in the viewer's axes, triangles (T,3) that face the viewer,
+    texture coordinates (T,3,2) of their corners, and the material."""
     seen = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
     mesh = seen.to_mesh()
     try:
@@ -54,18 +60,24 @@ def _dots(obj):
             mesh.attributes[layer.name].data.foreach_get("vector", uv.ravel())
     finally:
         seen.to_mesh_clear()
-    if not len(triangles):
-        return None
-    matrix = np.array(obj.matrix_world)
-    points, normals = points @ matrix[:3, :3].T + matrix[:3, 3], normals @ matrix[:3, :3].T
+    matrix = VIEW @ np.array(obj.matrix_world, np.float32)[:3]
+    points, normals = points @ matrix[:, :3].T + matrix[:, 3], normals @ matrix[:, :3].T
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    count = int(np.clip(np.ceil(DOTS * SIZE / np.sqrt(len(triangles))), 2, 40))
+    x, _, z = np.moveaxis(points[triangles], -1, 0)  # (T,3) each
+    turned = (x[:, 1] - x[:, 0]) * (z[:, 2] - z[:, 0]) - (z[:, 1] - z[:, 0]) * (x[:, 2] - x[:, 0])
+    front = turned * np.linalg.det(matrix[:, :3]) > 0
+    return points, normals, triangles[front], uv[loops[front]], obj.active_material
+
+
+def _dots(points, normals, triangles, uv, material, step):
+    """Dense places on triangles, with normals and colours: (N,3) each. step: size of a pixel."""
+    side = np.ptp(points[:, [0, 2]], axis=0).max() / step  # px
+    count = int(np.clip(np.ceil(DOTS * side / np.sqrt(len(triangles))), 2, 40))
     u, v = ((np.stack(np.meshgrid(*[np.arange(count)] * 2, indexing="ij"), -1).reshape(-1, 2) + 0.3) / count).T
     inside = u + v < 1
-    weights = np.stack([1 - u - v, u, v], axis=-1)[inside]  # (D,3)
-    dots = [np.einsum("dk,tkc->tdc", weights, values).reshape(-1, values.shape[-1]) for values in
-            (points[triangles], normals[triangles], uv[loops])]  # fmt: skip
-    return dots[0], dots[1], _colours(obj.active_material, dots[2])
+    weights = np.stack([1 - u - v, u, v], axis=-1)[inside].astype(np.float32)  # (D,3)
+    place, normal, uv = (weights @ values for values in (points[triangles], normals[triangles], uv))  # (T,D,...)
+    return place.reshape(-1, 3), normal.reshape(-1, 3), _colours(material, uv.reshape(-1, 2))
 
 
 def _colours(material, uv):

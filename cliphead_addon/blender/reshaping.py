@@ -8,8 +8,10 @@ import numpy as np
 from ..engine.errors import ClipHeadError
 from ..engine.geometry.frames import blender_to_nphm, nphm_to_blender
 from .hair import hair_of
-from .mesh import CANONICAL, build_mesh, canonical_points, key_points, positions, smooth_mesh, vertices
+from .keyframes import move_animation
+from .mesh import CANONICAL, build_mesh, canonical_points, key_points, positions, set_positions, smooth_mesh, vertices
 from .shape_keys import add_shape_keys
+from .sockets import EYES, keep_sockets, move_sockets, put_sockets_back
 
 
 def arrays_of(head):
@@ -33,6 +35,7 @@ def keep(head):
         canonical=canonical_points(head.data),
         keys={} if keys is None else {key.name: key_points(key) for key in keys.key_blocks},
         hair=None if hair is None else positions(hair.data),
+        sockets=keep_sockets(head),
     )
 
 
@@ -40,15 +43,16 @@ def put_back(head, kept):
     """Inverse of what `place` did since `keep`; nothing where the mesh is another by now."""
     if len(head.data.vertices) != len(kept.points):
         return
-    _set_positions(head.data, kept.points)
+    set_positions(head.data, kept.points)
     head.data.attributes[CANONICAL].data.foreach_set("vector", kept.canonical.ravel())
     if head.data.shape_keys is not None:
         for key in head.data.shape_keys.key_blocks:
             if key.name in kept.keys:
                 key.points.foreach_set("co", kept.keys[key.name].ravel())
+    put_sockets_back(head, kept.sockets)
     hair = hair_of(head)
     if hair is not None and kept.hair is not None and len(hair.data.vertices) == len(kept.hair):
-        _set_positions(hair.data, kept.hair)
+        set_positions(hair.data, kept.hair)
 
 
 def place(head, arrays):
@@ -66,20 +70,17 @@ def place(head, arrays):
     _place_hair(head, arrays)
 
 
-def _set_positions(mesh, points):
-    mesh.attributes["position"].data.foreach_set("vector", np.ascontiguousarray(points, np.float32).ravel())
-    mesh.update()
-
-
 def _move(head, arrays):
     mesh = head.data
     points = nphm_to_blender(arrays["vertices"], _rim_centre(mesh, arrays["vertices"])).astype(np.float32)
     keys = mesh.shape_keys
-    if keys is not None:
-        shift = points - key_points(keys.reference_key)
-        for key in keys.key_blocks:
+    if EYES in head:
+        move_sockets(head, points)
+    else:
+        shift = points - vertices(mesh)
+        for key in keys.key_blocks if keys is not None else ():
             key.points.foreach_set("co", (key_points(key) + shift).ravel())
-    _set_positions(mesh, points)
+        set_positions(mesh, points)
     mesh.attributes[CANONICAL].data.foreach_set("vector", np.ascontiguousarray(arrays["canonical"], np.float32).ravel())
     for name, move in arrays.get("displacements", {}).items():
         key = keys.key_blocks.get(name) if keys is not None else None
@@ -92,14 +93,17 @@ def _replace(head, arrays):
     mesh = build_mesh(old.name, SimpleNamespace(mesh=SimpleNamespace(**arrays), **arrays))
     for material in old.materials:
         mesh.materials.append(material)
-    values = {} if old.shape_keys is None else {key.name: key.value for key in old.shape_keys.key_blocks}
     head.data = mesh
-    if old.users == 0:
-        bpy.data.meshes.remove(old)
     add_shape_keys(head, arrays["displacements"])
-    if mesh.shape_keys is not None:
+    if mesh.shape_keys is not None and old.shape_keys is not None:
         for key in mesh.shape_keys.key_blocks:
-            key.value = values.get(key.name, key.value)
+            if key.name in old.shape_keys.key_blocks:
+                key.value = old.shape_keys.key_blocks[key.name].value
+        move_animation(old.shape_keys, mesh.shape_keys)
+    if old.users == 0:
+        name = old.name
+        bpy.data.meshes.remove(old)
+        mesh.name = name
 
 
 def _place_hair(head, arrays):
@@ -108,7 +112,7 @@ def _place_hair(head, arrays):
         return
     points = nphm_to_blender(points, _rim_centre(head.data, arrays["vertices"]))
     if len(points) == len(hair.data.vertices) and "hair_faces" not in arrays:
-        _set_positions(hair.data, points)
+        set_positions(hair.data, points)
     elif "hair_faces" in arrays:
         old = hair.data
         hair.data = smooth_mesh(old.name, points, arrays["hair_faces"])

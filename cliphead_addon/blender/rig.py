@@ -1,5 +1,7 @@
 """A rig on demand: bones for neck, head, jaw and eyes, eyeballs in open sockets, all in one collection."""
 
+from contextlib import contextmanager
+
 import bpy
 import numpy as np
 from mathutils import Vector
@@ -12,13 +14,15 @@ from ..engine.iris import iris_colour, paint_eye
 from ..engine.jobfiles import load_rig, save_arrays
 from . import session
 from .bases import InObjectMode, refuse, select_alone
-from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, find_rig
+from .compat import undo_step
+from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, own_recipe
+from .family import find_rig
 from .head_object import read_recipe
 from .jaw import follow_jaw
 from .language import t
 from .material import colour_image, eye_material, plain_material
-from .mesh import UV_MAP, canonical_points, smooth_mesh, vertices
-from .sockets import EYES, close_sockets, cut_sockets
+from .mesh import UV_MAP, canonical_points, set_positions, smooth_mesh, vertices
+from .sockets import EYES, close_sockets, cut_sockets, move_eyeballs, read_eyes
 
 LEVELS = 255  # steps of a vertex group's weights
 LIDS = "lids"  # vertex groups of the skin that slides over the eyeballs
@@ -29,6 +33,8 @@ MOUTH_LOOKS = (  # name, sRGB, roughness, subsurface; in the order of `geometry.
     ("Tongue", (0.72, 0.35, 0.34), 0.45, 0.2),
 )
 SHRINKWRAP = "Lids over Eye"
+PART = "cliphead_part"  # custom property of the mouth's objects
+PARTS = ("Teeth", "Tongue")
 
 
 class CLIPHEAD_OT_add_rig(HeadOperator, bpy.types.Operator):
@@ -54,26 +60,39 @@ class CLIPHEAD_OT_add_rig(HeadOperator, bpy.types.Operator):
 
     def execute(self, context):
         head = find_head(context.object)
-        mesh = head.data
-        layer = mesh.uv_layers.get(UV_MAP)
-        if layer is None or len({len(face.vertices) for face in mesh.polygons}) != 1:
-            return refuse(self, f"'{head.name}' is no longer the mesh that was made here: its faces or UV map were changed.")
-        folder = session.new_folder()
-        corners = np.empty((len(mesh.loops), 2), np.float32)
-        mesh.attributes[layer.name].data.foreach_get("vector", corners.ravel())
-        faces = np.empty(len(mesh.loops), np.int32)
-        mesh.loops.foreach_get("vertex_index", faces)
-        uv = np.zeros((len(mesh.vertices), 2), np.float32)
-        uv[faces] = corners
-        faces = faces.reshape(len(mesh.polygons), -1)
-        arrays = {"canonical": canonical_points(mesh), "rest": vertices(mesh), "uv": uv, "faces": faces}
-        save_arrays(arrays, folder)
+        choices = {"eyes": self.eyes, "mouth": self.mouth}
         try:
-            return self.ask(
-                context, "rig", head, folder, "apply_rig", {"head": head.name, "eyes": self.eyes, "mouth": self.mouth}
-            )
-        except (ClipHeadError, RuntimeError) as error:  # RuntimeError: the operator's own report
-            return refuse(self, str(error).removeprefix("Error: ").strip())
+            ask_rig(head, self.place(context, "apply_rig", {"head": head.name, **choices}), **choices)
+        except ClipHeadError as error:
+            return refuse(self, str(error))
+        return {"FINISHED"}
+
+
+def ask_rig(head, place=None, progress=None, **choices):
+    """Have the engine find a head's rig, and build it, as one undo step.
+
+    place: a `session.Place` for when the engine is ready, or None to wait for it; choices: of `apply_rig`. Raises
+    ClipHeadError.
+    """
+    mesh = head.data
+    layer = mesh.uv_layers.get(UV_MAP)
+    if layer is None or len({len(face.vertices) for face in mesh.polygons}) != 1:
+        raise ClipHeadError(
+            f"'{head.name}' is no longer the mesh that was made here: its faces or UV map were changed.", "BAD_MESH"
+        )
+    folder = session.new_folder()
+    corners = np.empty((len(mesh.loops), 2), np.float32)
+    mesh.attributes[layer.name].data.foreach_get("vector", corners.ravel())
+    faces = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("vertex_index", faces)
+    uv = np.zeros((len(mesh.vertices), 2), np.float32)
+    uv[faces] = corners
+    faces = faces.reshape(len(mesh.polygons), -1)
+    arrays = {"canonical": canonical_points(mesh), "rest": vertices(mesh), "uv": uv, "faces": faces}
+    save_arrays(arrays, folder)
+    session.about_head("rig", own_recipe(head), folder, place, progress)
+    if place is None:
+        undo_step(bpy.ops.cliphead.apply_rig, folder=str(folder), head=head.name, **choices)
 
 
 class CLIPHEAD_OT_apply_rig(InObjectMode, bpy.types.Operator):
@@ -137,7 +156,7 @@ def build_rig(context, head, weights, depths, blinks, about, eyes=True, mouth=Tr
     rig = _armature(context, name, about["joints"], balls, collection)
     rig.parent, rig.matrix_parent_inverse = head.parent, head.matrix_parent_inverse.copy()
     rig.matrix_basis = head.matrix_basis.copy()
-    hair = [child for child in head.children if child.type == "MESH"]
+    hair = [child for child in head.children if child.type == "MESH" and child.data.vertices]
     for obj in (head, *hair):
         for other in obj.users_collection:
             other.objects.unlink(obj)
@@ -145,9 +164,8 @@ def build_rig(context, head, weights, depths, blinks, about, eyes=True, mouth=Tr
     head.parent = rig
     head.matrix_parent_inverse.identity()
     head.matrix_basis.identity()
-    _deform(head, rig, weights)
-    for strands in hair:
-        _deform(strands, rig, _neck_and_head(vertices(strands.data), about["neck"]))
+    for obj, shares in _shares(head, hair, weights, about["neck"]):
+        _deform(obj, rig, shares)
     if balls:
         _set_eyes(head, rig, collection, balls, depths, blinks, about["iris_uv"])
     if mouth:
@@ -155,6 +173,37 @@ def build_rig(context, head, weights, depths, blinks, about, eyes=True, mouth=Tr
         follow_jaw(head, rig)
     select_alone(context, rig)
     return rig
+
+
+def refit_rig(context, head, place, weights, depths, blinks, about):
+    """Give a rigged head another shape, and fit its rig to that, from what `rigging.rig` found for it.
+
+    place: called with nothing, moves the skin. Bones, weights, eyeballs, teeth and tongue go to their new places, those that
+    are there; poses and keyframes stay.
+    """
+    rig, before = find_rig(head), read_eyes(head)
+    if before:
+        close_sockets(head)
+    place()
+    with _editing(context, rig.data) as bones:
+        for name, (start, end, _, roll) in _bones(about["joints"], about["eyes"]).items():
+            if name in bones:
+                bones[name].head, bones[name].tail = start, end
+                bones[name].align_roll(roll)
+    strands = [child for child in head.children if child.type == "MESH" and find_rig(child) is rig]
+    for obj, shares in _shares(head, strands, weights, about["neck"]):
+        _weigh(obj, shares)
+    if before and about["eyes"]:
+        cut_sockets(head, about["eyes"], depths, blinks)
+        move_eyeballs(head, before)
+        for eye, depth in zip(about["eyes"], depths, strict=True):
+            _weigh_lids(head, eye, depth)
+    for label, body in zip(PARTS, _mouth(about["mouth"]), strict=True):
+        for obj in rig.children:
+            if obj.get(PART) == label and len(obj.data.vertices) == len(body.vertices):
+                obj.shape_key_clear()
+                set_positions(obj.data, body.vertices)
+    follow_jaw(head, rig)
 
 
 def remove_rig(head):
@@ -193,46 +242,88 @@ def _armature(context, name, joints, eyes, collection):
     collection.objects.link(rig)
     data.display_type = "STICK"
     rig.show_in_front = True
-    context.view_layer.objects.active = rig
+    with _editing(context, data) as edit_bones:
+        for bone_name, (start, end, parent, roll) in _bones(joints, eyes).items():
+            bone = edit_bones.new(bone_name)
+            bone.head, bone.tail = start, end
+            bone.align_roll(roll)
+            if parent:
+                bone.parent = edit_bones[parent]
+                bone.use_connect = bone.parent.tail == bone.head
+    for bone in rig.pose.bones:
+        bone.rotation_mode = "QUATERNION"
+    return rig
+
+
+@contextmanager
+def _editing(context, armature):
+    """An armature's edit bones, for a while; whether its object is hidden, active or in the scene at all does not matter."""
+    layer = context.view_layer
+    active, stand_in = layer.objects.active, bpy.data.objects.new("Bones", armature)
+    context.scene.collection.objects.link(stand_in)
+    layer.objects.active = stand_in
     bpy.ops.object.mode_set(mode="EDIT")
+    try:
+        yield armature.edit_bones
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")
+        bpy.data.objects.remove(stand_in)
+        layer.objects.active = active
+
+
+def _bones(joints, eyes):
+    """Where bones are, in the order of their chain: name -> head, tail, parent's name or None, direction of their roll."""
     forward, up = -Vector(FRONT), Vector((0, 0, 1))
     skull, top, jaw, chin = (Vector(joints[joint]) for joint in ("skull", "top", "jaw", "chin"))
     bones = {"neck": (Vector(), skull, None, forward), "head": (skull, top, "neck", forward), "jaw": (jaw, chin, "head", up)}
     for eye in eyes:
         centre = Vector(eye["centre"])
         bones[f"eye.{eye['side']}"] = (centre, centre + EYE_BONE * Vector(FRONT), "head", up)
-    for bone_name, (start, end, parent, roll) in bones.items():
-        bone = data.edit_bones.new(bone_name)
-        bone.head, bone.tail = start, end
-        bone.align_roll(roll)
-        if parent:
-            bone.parent = data.edit_bones[parent]
-            bone.use_connect = bone.parent.tail == bone.head
-    bpy.ops.object.mode_set(mode="OBJECT")
-    for bone in rig.pose.bones:
-        bone.rotation_mode = "QUATERNION"
-    return rig
+    return bones
+
+
+def _shares(head, hair, weights, neck):
+    """Pairs of an object and the weights (V,3) that it has, in the order of BONES: the head, and hair, which has no jaw."""
+    yield head, weights
+    plane = Neck(np.array(neck["point"]), np.array(neck["normal"]))
+    for strands in hair:
+        share = plane.head_share(vertices(strands.data))
+        yield strands, skin_weights(np.zeros(len(share)), share)
 
 
 def _deform(obj, rig, weights):
     """Vertex groups and an armature modifier. weights: (V,3) in the order of BONES."""
-    steps = np.rint(np.cumsum(weights, axis=1) * LEVELS).astype(int)
-    steps = np.diff(steps, axis=1, prepend=0)  # rounded so that every vertex's weights still sum to one
-    for bone, level in zip(BONES, steps.T, strict=True):
-        group = obj.vertex_groups.new(name=bone)
-        order = np.argsort(level, kind="stable")
-        for same in np.split(order, np.flatnonzero(np.diff(level[order])) + 1):
-            if level[same[0]]:
-                group.add(same.tolist(), level[same[0]] / LEVELS, "REPLACE")
+    _weigh(obj, weights)
     modifier = obj.modifiers.new("Rig", "ARMATURE")
     modifier.object = rig
     modifier.show_in_editmode = modifier.show_on_cage = True
 
 
-def _neck_and_head(points, neck):
-    """Weights (V,3) of points that never follow the jaw."""
-    share = Neck(np.array(neck["point"]), np.array(neck["normal"])).head_share(points)
-    return skin_weights(np.zeros(len(points)), share)
+def _weigh(obj, weights):
+    """Vertex groups of the bones. weights: (V,3) in the order of BONES."""
+    steps = np.rint(np.cumsum(weights, axis=1) * LEVELS).astype(int)
+    steps = np.diff(steps, axis=1, prepend=0)  # rounded so that every vertex's weights still sum to one
+    for bone, level in zip(BONES, steps.T, strict=True):
+        group = _empty_group(obj, bone)
+        order = np.argsort(level, kind="stable")
+        for same in np.split(order, np.flatnonzero(np.diff(level[order])) + 1):
+            if level[same[0]]:
+                group.add(same.tolist(), level[same[0]] / LEVELS, "REPLACE")
+
+
+def _weigh_lids(head, eye, depth):
+    """The vertex group of the skin that slides over an eyeball. depth: (V,) metres inside the lids' edges."""
+    away = vertices(head.data) - np.array(eye["centre"])
+    near = (depth <= 0) & (np.linalg.norm(away, axis=1) < REACH * eye["radius"]) & (away @ FRONT > 0)
+    _empty_group(head, f"{LIDS}.{eye['side']}").add(np.flatnonzero(near).tolist(), 1.0, "REPLACE")
+
+
+def _empty_group(obj, name):
+    group = obj.vertex_groups.get(name)
+    if group is None:
+        return obj.vertex_groups.new(name=name)
+    group.remove(range(len(obj.data.vertices)))
+    return group
 
 
 def _set_eyes(head, rig, collection, eyes, depths, blinks, iris_uv):
@@ -243,7 +334,6 @@ def _set_eyes(head, rig, collection, eyes, depths, blinks, iris_uv):
     colour = iris_colour(prompt.get("text") or "", _texture_at(head, iris_uv))
     name = f"{head.name} Eyes"
     material = eye_material(name, paint_eye(colour, prompt.get("seed") or 0))
-    points = vertices(head.data)
     for eye, depth in zip(eyes, depths, strict=True):
         side = eye["side"]
         shape, quads, triangles, uv = eyeball(Eye(np.zeros(3), eye["radius"]))
@@ -255,9 +345,7 @@ def _set_eyes(head, rig, collection, eyes, depths, blinks, iris_uv):
         ball.location = eye["centre"]
         ball.vertex_groups.new(name=f"eye.{side}").add(list(range(len(shape))), 1.0, "REPLACE")
         ball.modifiers.new("Rig", "ARMATURE").object = rig
-        away = points - np.array(eye["centre"])
-        near = (depth <= 0) & (np.linalg.norm(away, axis=1) < REACH * eye["radius"]) & (away @ FRONT > 0)
-        head.vertex_groups.new(name=f"{LIDS}.{side}").add(np.flatnonzero(near).tolist(), 1.0, "REPLACE")
+        _weigh_lids(head, eye, depth)
         over = head.modifiers.new(f"{SHRINKWRAP} {side}", "SHRINKWRAP")  # what blends of shape keys and turned eyes ask for
         over.target = ball
         over.vertex_group = f"{LIDS}.{side}"
@@ -266,8 +354,7 @@ def _set_eyes(head, rig, collection, eyes, depths, blinks, iris_uv):
 
 def _set_mouth(head, rig, collection, anchors):
     """Teeth and tongue as objects of their own, the lower ones on the jaw's bone."""
-    bodies = place_mouth(*(np.array(anchors[name]) for name in ("corners", "upper_lip")))
-    for label, body in zip(("Teeth", "Tongue"), bodies, strict=True):
+    for label, body in zip(PARTS, _mouth(anchors), strict=True):
         name = f"{head.name} {label}"
         obj = bpy.data.objects.new(name, smooth_mesh(name, body.vertices, body.faces))
         kinds = np.unique(body.part)
@@ -276,11 +363,16 @@ def _set_mouth(head, rig, collection, anchors):
             obj.data.materials.append(plain_material(f"{head.name} {word}", *look))
         obj.data.polygons.foreach_set("material_index", np.searchsorted(kinds, body.part).astype(np.int32))
         collection.objects.link(obj)
-        obj.parent = rig
+        obj.parent, obj[PART] = rig, label
         for bone, rows in (("head", ~body.lower), ("jaw", body.lower)):
             if rows.any():
                 obj.vertex_groups.new(name=bone).add(np.flatnonzero(rows).tolist(), 1.0, "REPLACE")
         obj.modifiers.new("Rig", "ARMATURE").object = rig
+
+
+def _mouth(anchors):
+    """Teeth and tongue as `geometry.mouth.Body`, in the order of PARTS."""
+    return place_mouth(*(np.array(anchors[name]) for name in ("corners", "upper_lip")))
 
 
 def _ball_mesh(name, points, quads, triangles, uv):

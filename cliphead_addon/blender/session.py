@@ -68,10 +68,17 @@ def about_head(kind, recipe, folder, place=None, progress=None, **fields):
 
     With a place it is followed by the timer, without one this waits for it. Raises ClipHeadError.
     """
-    client = _client()
-    job = client.submit_about(kind, recipe, preferences.pack_folder(), folder, **fields)
+    return _carried_out(_client().submit_about(kind, recipe, preferences.pack_folder(), folder, **fields), place, progress)
+
+
+def unwrap(folder, up=None, front=None, place=None):
+    """Unwrap the mesh in a folder from `new_folder` -> Job, followed or waited for as in `about_head`. Raises ClipHeadError."""
+    return _carried_out(_client().submit_unwrap(preferences.pack_folder(), folder, up, front), place)
+
+
+def _carried_out(job, place, progress=None):
     if place is None:
-        client.wait(progress, job)
+        state.client.wait(progress, job)
     else:
         follow(job, place)
     return job
@@ -93,12 +100,6 @@ def run(prompt, settings, progress=None, pack=None):
     job = client.submit(prompt, settings, pack or preferences.pack_folder(), new_folder())
     state.request = job.request
     return client.wait(progress, job)
-
-
-def unwrap(folder, up=None, front=None):
-    """Unwrap the mesh in a folder from `new_folder` and wait for it. Raises ClipHeadError."""
-    client = _client()
-    client.wait(job=client.submit_unwrap(preferences.pack_folder(), folder, up, front))
 
 
 def cancel(number=0):
@@ -159,8 +160,8 @@ def tick():
         del state.jobs[job]
         try:
             _finish(job, place)
-        except (ClipHeadError, RuntimeError) as error:  # RuntimeError: an operator's report
-            tell(str(error).removeprefix("Error: ").strip(), failed=True)
+        except ClipHeadError as error:
+            tell(str(error), failed=True)
     return TICK if state.jobs else None
 
 

@@ -21,13 +21,13 @@ def add_shape_keys(obj, displacements):
     blocks = obj.data.shape_keys.key_blocks
     rest = key_points(obj.data.shape_keys.reference_key)
     sockets = read_sockets(obj)
-    for name, move in displacements.items():
+    # differences have no origin, so only the axes and the unit change
+    motions = np.stack([nphm_to_blender(move) for move in displacements.values()], dtype=np.float32)
+    posed = rest + motions if sockets is None else sockets.pose(rest, motions)
+    for name, points in zip(displacements, posed, strict=True):
         key = blocks.get(name)
         if key is None:
             key = obj.shape_key_add(name=name, from_mix=False)
             key.value = 0.0  # 5.0 adds keys switched on
-        # a difference has no origin, so only the axes and the unit change
-        motion = nphm_to_blender(move)
-        points = rest + motion if sockets is None else sockets.pose(rest, motion)
-        key.points.foreach_set("co", points.astype(np.float32).ravel())
+        key.points.foreach_set("co", points.ravel())
     obj.data.update()

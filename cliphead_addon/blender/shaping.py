@@ -15,19 +15,21 @@ from bpy.app.handlers import persistent
 
 from ..engine import recipes
 from ..engine.errors import ClipHeadError
-from ..engine.jobfiles import load_shaped, save_arrays
+from ..engine.jobfiles import load_rig, load_shaped, save_arrays
 from ..engine.sliders import ENDS, GROUPS, LIMIT
 from ..engine.stages import Prompt
 from . import preferences, reshaping, session
 from .bases import MakesHeads, OfRecipe, Polled
 from .compat import undo_step
-from .expressions import find_rig
+from .expressions import find_head
+from .family import find_rig
 from .german import SLIDER
 from .head_object import RECIPE, read_recipe
 from .language import t
 from .mesh import canonical_points
 from .panels import SideBarPanel, draw_text
 from .properties import about_pack, names_in_pack
+from .rig import refit_rig
 from .session import Place
 
 TICK = 0.05  # seconds
@@ -62,8 +64,6 @@ def why_not_shaped(obj):
         return t("This head is from an earlier version: use Make Again first")
     if not (obj.is_editable and obj.data.is_editable):
         return t("The head is linked from another file: make it local first")
-    if find_rig(obj) is not None:
-        return t("The head has a rig: remove it first")
     if obj.mode != "OBJECT":
         return t("Go to Object Mode first")
     return ""
@@ -113,7 +113,8 @@ def shape(obj, sliders, progress=None):
     """As `ask`, and wait until it is done, as one undo step. Raises ClipHeadError."""
     if problem := why_not_shaped(obj):
         raise ClipHeadError(problem + ".", "NOT_SHAPED")
-    job = session.about_head("reshape", _recipe(obj, sliders), session.new_folder(), progress=progress, before=None)
+    rig = find_rig(obj) is not None
+    job = session.about_head("reshape", _recipe(obj, sliders), session.new_folder(), progress=progress, before=None, rig=rig)
     undo_step(bpy.ops.cliphead.apply_shape, folder=str(job.folder), object=obj.name, sliders=json.dumps(sliders))
 
 
@@ -156,7 +157,7 @@ def _start_preview(name):
     folder = session.new_folder()
     save_arrays(reshaping.arrays_of(obj), folder)
     before = state.kept[name].sliders if name in state.kept else _stored_sliders(obj.get(RECIPE))
-    _start(obj, folder, "preview", before)
+    _start(obj, folder, "preview", before=before)
 
 
 def _start_rebuild(name):
@@ -165,15 +166,15 @@ def _start_rebuild(name):
     if why_not_shaped(obj):
         forget(name)
         return
-    _start(obj, session.new_folder(), "rebuild", None)
+    _start(obj, session.new_folder(), "rebuild", before=None, rig=find_rig(obj) is not None)
 
 
-def _start(obj, folder, level, before):
+def _start(obj, folder, level, **fields):
     sliders = state.asked[obj.name]
     operator = "apply_preview" if level == "preview" else "apply_shape"
     place = Place(bpy.context.scene.name, (), operator, {"object": obj.name, "sliders": json.dumps(sliders)})
     state.flight = obj.name, level, 0
-    job = session.about_head("reshape", _recipe(obj, sliders), folder, place, before=before)
+    job = session.about_head("reshape", _recipe(obj, sliders), folder, place, **fields)
     state.flight = obj.name, level, job.id
 
 
@@ -225,7 +226,7 @@ class ApplyShape:
         try:
             if problem := why_not_shaped(head):
                 raise ClipHeadError(problem)
-            self.apply(head, *load_shaped(self.folder), json.loads(self.sliders))
+            self.apply(context, head, *load_shaped(self.folder), json.loads(self.sliders))
         except ClipHeadError as error:
             forget(self.object)
             self.report({"ERROR"}, str(error))
@@ -240,7 +241,7 @@ class CLIPHEAD_OT_apply_preview(ApplyShape, bpy.types.Operator):
     bl_label = "Preview Shape"
     bl_options = {"INTERNAL"}  # no undo step: the rebuilt head makes it
 
-    def apply(self, head, arrays, _attributes, sliders):
+    def apply(self, _context, head, arrays, _attributes, sliders):
         session.discard(self.folder)
         name = head.name
         if name not in state.asked:  # taken back meanwhile
@@ -261,8 +262,11 @@ class CLIPHEAD_OT_apply_shape(ApplyShape, bpy.types.Operator):
     bl_label = "Shape Head"
     bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
-    def apply(self, head, arrays, attributes, sliders):
-        reshaping.place(head, arrays)
+    def apply(self, context, head, arrays, attributes, sliders):
+        if find_rig(head) is None:
+            reshaping.place(head, arrays)
+        else:
+            refit_rig(context, head, lambda: reshaping.place(head, arrays), *load_rig(self.folder))
         recipe = read_recipe(head)
         recipe["prompt"]["sliders"], recipe["attributes"] = sliders, attributes
         head[RECIPE] = json.dumps(recipe)
@@ -303,7 +307,7 @@ class OfShapedHead(Polled):
 
     @classmethod
     def obstacle(cls, context):
-        return why_not_shaped(context.object)
+        return why_not_shaped(find_head(context.object))
 
     def invoke(self, context, _event):
         self.interactive = not bpy.app.background
@@ -311,11 +315,12 @@ class OfShapedHead(Polled):
 
     def execute(self, context):
         try:
-            sliders = self.wanted(context)
+            head = find_head(context.object)
+            sliders = self.wanted(head)
             if self.interactive:
-                ask(context.object, sliders)
+                ask(head, sliders)
             else:
-                shape(context.object, sliders)
+                shape(head, sliders)
         except ClipHeadError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -345,8 +350,8 @@ class CLIPHEAD_OT_shape(OfShapedHead, bpy.types.Operator):
         soft_max=3,
     )
 
-    def wanted(self, context):
-        return moved(sliders_of(context.object), checked({self.attribute: self.value}))
+    def wanted(self, head):
+        return moved(sliders_of(head), checked({self.attribute: self.value}))
 
 
 class CLIPHEAD_OT_reset_shape(OfShapedHead, bpy.types.Operator):
@@ -364,10 +369,10 @@ class CLIPHEAD_OT_reset_shape(OfShapedHead, bpy.types.Operator):
     def obstacle(cls, context):
         if obstacle := super().obstacle(context):
             return obstacle
-        return "" if sliders_of(context.object) else t("All sliders are at zero")
+        return "" if sliders_of(find_head(context.object)) else t("All sliders are at zero")
 
-    def wanted(self, context):
-        return moved(sliders_of(context.object), {self.attribute: 0}) if self.attribute else {}
+    def wanted(self, head):
+        return moved(sliders_of(head), {self.attribute: 0}) if self.attribute else {}
 
 
 class FromSelected(MakesHeads):
@@ -379,7 +384,7 @@ class FromSelected(MakesHeads):
 
     def wanted(self, context):
         prompts, settings = self.heads(context)
-        x, y, z = context.object.location
+        x, y, z = context.object.matrix_world.translation  # of a rigged head, the rig has the location
         places = [Place(context.scene.name, (x + SPACING * i, y, z)) for i in range(1, len(prompts) + 1)]
         return prompts, settings, places
 
@@ -476,11 +481,12 @@ def _slider(name):
     """A slider's property: it reads the recipe of the selected head, and asks for another shape when it is moved."""
 
     def get(_self):
-        return float(sliders_of(bpy.context.object).get(name, 0.0))
+        return float(sliders_of(find_head(bpy.context.object)).get(name, 0.0))
 
     def set_(_self, value):
-        if not why_not_shaped(bpy.context.object):
-            ask(bpy.context.object, moved(sliders_of(bpy.context.object), {name: value}))
+        head = find_head(bpy.context.object)
+        if not why_not_shaped(head):
+            ask(head, moved(sliders_of(head), {name: value}))
 
     low, high = ENDS[name]
     return bpy.props.FloatProperty(
@@ -544,11 +550,11 @@ class CLIPHEAD_PT_shape(SideBarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context):
-        return read_recipe(context.object) is not None
+        return find_head(context.object) is not None
 
     def draw(self, context):
-        column, manager = self.layout.column(), context.window_manager
-        if problem := why_not_shaped(context.object):
+        column, manager, head = self.layout.column(), context.window_manager, find_head(context.object)
+        if problem := why_not_shaped(head):
             draw_text(context, column, problem, "INFO")
             return
         choices = manager.cliphead_shaping
@@ -557,7 +563,7 @@ class CLIPHEAD_PT_shape(SideBarPanel, bpy.types.Panel):
         if not letters:
             column.prop(choices, "group", text="")
         shown = [name for name in ENDS if letters in name] if letters else list(GROUPS[choices.group])
-        known, moved_now = about_pack(preferences.pack_folder())[1], sliders_of(context.object)
+        known, moved_now = about_pack(preferences.pack_folder())[1], sliders_of(head)
         rows = column.column(align=True)
         shown = [name for name in shown if name in known]
         for name in shown[:ROWS]:

@@ -4,9 +4,11 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
+from mathutils import Vector
 
 from ..engine.geometry.eyes import Eye, close_lids, keep_out, open_sockets
-from .mesh import key_points, vertices
+from .family import find_eyeballs
+from .mesh import key_points, positions, set_positions, vertices
 
 EYES = "cliphead_eyes"  # custom property: the eyeballs as JSON
 CLOSED = "cliphead_closed"  # point attribute: the vertices before the sockets were opened
@@ -29,21 +31,21 @@ class Sockets:
         return open_sockets(self.closed, self.eyes, self.depths)
 
     def pose(self, rest, motion):
-        """Vertices (V,3) at rest and the motion of a shape key (V,3) -> (V,3) with lids closed and outside of the eyeballs."""
+        """Vertices (V,3) at rest and motions of shape keys (...,V,3) -> (...,V,3), lids closed and outside of the eyeballs."""
         posed = rest + motion
         for eye, depth, blink in zip(self.eyes, self.depths, self.blinks, strict=True):
             at = np.flatnonzero(np.linalg.norm(self.closed - eye.centre, axis=1) < NEAR * eye.radius)
-            moved = rest[at] + close_lids(motion[at], self.closed[at], eye, depth[at], blink[at])
-            posed[at] = keep_out(moved, [eye], depth[None, at])
+            moved = rest[at] + close_lids(motion[..., at, :], self.closed[at], eye, depth[at], blink[at])
+            posed[..., at, :] = keep_out(moved, [eye], depth[None, at])
         return posed
 
 
 def read_sockets(head):
     """The `Sockets` of a mesh object, or None for a head with painted eyes."""
-    text, mesh = head.get(EYES), head.data
-    if text is None or any(name not in mesh.attributes for name in (CLOSED, *DEPTHS, *BLINKS)):
+    mesh = head.data
+    if EYES not in head or any(name not in mesh.attributes for name in (CLOSED, *DEPTHS, *BLINKS)):
         return None
-    eyes = [Eye(np.array(eye["centre"]), eye["radius"]) for eye in json.loads(text)]
+    eyes = [Eye(np.array(eye["centre"]), eye["radius"]) for eye in read_eyes(head)]
     depths = np.stack([_read(mesh, name, 1) for name in DEPTHS])
     return Sockets(eyes, _read(mesh, CLOSED, 3), depths, np.stack([_read(mesh, name, 3) for name in BLINKS]))
 
@@ -60,6 +62,49 @@ def cut_sockets(head, eyes, depths, blinks):
     _replace(mesh, sockets.open(), sockets.pose)
 
 
+def read_eyes(head):
+    """The eyeballs that a head's sockets are open for, as JSON: side, centre and radius in metres; [] with painted eyes."""
+    return json.loads(head.get(EYES, "[]"))
+
+
+def move_sockets(head, points):
+    """Take a mesh object's skin, sockets, shape keys and eyeballs along to where its closed skin goes: (V,3) metres."""
+    mesh, before, sockets = head.data, read_eyes(head), read_sockets(head)
+    eyes = []
+    for eye, depth in zip(before, sockets.depths, strict=True):
+        shift = (points - sockets.closed)[depth > 0].mean(axis=0)  # of the painted eye, which the closed skin has
+        eyes.append(eye | {"centre": (np.array(eye["centre"]) + shift).tolist()})
+    _write(mesh, CLOSED, "FLOAT_VECTOR", points)
+    head[EYES] = json.dumps(eyes)
+    sockets = read_sockets(head)
+    _replace(mesh, sockets.open(), sockets.pose)
+    move_eyeballs(head, before)
+
+
+def move_eyeballs(head, before):
+    """Take eyeballs from where they were, as JSON, to where a head's sockets are; what was changed by hand stays changed."""
+    balls, old = find_eyeballs(head), {eye["side"]: eye for eye in before}
+    for eye in read_eyes(head):
+        ball, was = balls.get(eye["side"]), old.get(eye["side"])
+        if ball is not None and was is not None:
+            ball.location += Vector(eye["centre"]) - Vector(was["centre"])
+            set_positions(ball.data, positions(ball.data) * np.float32(eye["radius"] / was["radius"]))
+
+
+def keep_sockets(head):
+    """What `move_sockets` changes beside vertices and shape keys, for `put_sockets_back`; None with painted eyes."""
+    return (head[EYES], _read(head.data, CLOSED, 3)) if EYES in head else None
+
+
+def put_sockets_back(head, kept):
+    """Inverse of what `move_sockets` did since `keep_sockets`."""
+    if kept is not None and EYES in head:
+        before = read_eyes(head)
+        head[EYES] = kept[0]
+        _write(head.data, CLOSED, "FLOAT_VECTOR", kept[1])
+        move_eyeballs(head, before)
+
+
 def close_sockets(head):
     """Undo `cut_sockets`: the painted eyes are back; shape keys keep what holds their lids outside of the eyeballs."""
     mesh = head.data
@@ -70,12 +115,13 @@ def close_sockets(head):
 
 
 def _replace(mesh, rest, pose):
-    """New vertices (V,3), and shape keys with the motions they had, posed by pose(rest, motion)."""
+    """New vertices (V,3), and shape keys with the motions (K,V,3) they had, posed by pose(rest, motions)."""
     keys = mesh.shape_keys
     if keys is not None:
-        before = key_points(keys.reference_key)
-        for key in keys.key_blocks[1:]:
-            key.points.foreach_set("co", pose(rest, key_points(key) - before).astype(np.float32).ravel())
+        blocks = keys.key_blocks[1:]
+        motions = np.reshape([key_points(key) for key in blocks], (-1, *rest.shape)) - key_points(keys.reference_key)
+        for key, points in zip(blocks, pose(rest, motions).astype(np.float32), strict=True):
+            key.points.foreach_set("co", points.ravel())
         keys.reference_key.points.foreach_set("co", np.asarray(rest, np.float32).ravel())
     mesh.attributes["position"].data.foreach_set("vector", np.asarray(rest, np.float32).ravel())
     mesh.update()

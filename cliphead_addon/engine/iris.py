@@ -8,6 +8,7 @@ from .geometry.eyes import IRIS_ANGLE
 
 SIZE = 512  # px
 PUPIL = 0.36  # of the iris's angle
+RIM = (0.93, 1.05)  # of the iris's angle: where it fades into the white
 COLOURS = {  # sRGB of the fibres
     (92, 126, 158): "blue",
     (96, 116, 78): "green emerald",
@@ -21,7 +22,7 @@ COLOURS = {  # sRGB of the fibres
 }
 BY_WORD = {word.replace("_", " "): colour for colour, words in COLOURS.items() for word in words.split()}
 HUMAN = tuple(COLOURS)[:6]
-WHITE, VEIN = np.array([222.0, 214, 205]), np.array([196.0, 128, 116])
+WHITE, VEIN = np.float32([222, 214, 205]), np.float32([196, 128, 116])
 LIMBUS = 0.38  # how bright the rim of the iris is
 
 
@@ -51,27 +52,27 @@ def colour_in_words(text):
 
 def paint_eye(colour, seed=0, size=SIZE):
     """An eyeball's texture, as `geometry.eyes.eye_uv` lays it. colour: (3,) sRGB of the iris -> (R,R,3) uint8, row 0 on top."""
-    v, u = 1 - (np.mgrid[0:size, 0:size] + 0.5) / size
+    v, u = 1 - (np.mgrid[0:size, 0:size].astype(np.float32) + 0.5) / size
     x, y = 2 * (1 - u) - 1, 2 * v - 1
-    angle, turn = np.pi * (x * x + y * y), np.arctan2(y, x)
-    r = angle / IRIS_ANGLE  # 1 at the iris's rim
+    r, turn = np.pi * (x * x + y * y) / np.float32(IRIS_ANGLE), np.arctan2(y, x)  # r is 1 at the iris's rim
     random = np.random.default_rng(seed)
-    fibres, coarse = (_rays(turn, r, random, count) for count in (90, 26))
-    iris = np.asarray(colour, np.float64) * (1 + 0.22 * fibres + 0.14 * coarse)[..., None]
-    collar = np.exp(-(((r - 0.52) / 0.12) ** 2))
-    iris *= (1 + 0.35 * collar - 0.15 * (r > 0.62))[..., None]
-    iris *= (1 - (1 - LIMBUS) * _ramp(r, 0.80, 1.0))[..., None]
-    iris *= (1 - 0.45 * np.exp(-(((r - PUPIL) / 0.07) ** 2)))[..., None]
-    veins = np.abs(_rays(turn + 0.25 * np.sin(3 * r), r, random, 34)) ** 3 * _ramp(r, 1.6, 3.2)
-    white = WHITE + np.clip(0.10 + 0.5 * veins, 0, 0.6)[..., None] * (VEIN - WHITE) * _ramp(r, 1.2, 3.4)[..., None]
-    picture = white + (1 - _ramp(r, 0.93, 1.05))[..., None] * (iris - white)
-    picture *= _ramp(r + 0.02 * coarse, PUPIL - 0.03, PUPIL + 0.03)[..., None]  # the pupil
+    inner, outer = r < RIM[1], r > RIM[0]  # what is painted as iris and as white; both cross-fade between
+    fibres, coarse = (_rays(turn[inner], r[inner], random, count) for count in (90, 26))
+    iris, s = np.float32(colour) * (1 + 0.22 * fibres + 0.14 * coarse)[:, None], r[inner]
+    look = (1 + 0.35 * np.exp(-(((s - 0.52) / 0.12) ** 2)) - 0.15 * (s > 0.62)) * (1 - (1 - LIMBUS) * _ramp(s, 0.80, 1.0))
+    look *= 1 - 0.45 * np.exp(-(((s - PUPIL) / 0.07) ** 2))
+    look *= _ramp(s + 0.02 * coarse, PUPIL - 0.03, PUPIL + 0.03)
+    s = r[outer]
+    veins = np.abs(_rays(turn[outer] + 0.25 * np.sin(3 * s), s, random, 34)) ** 3 * _ramp(s, 1.6, 3.2)
+    picture = np.zeros((size, size, 3), np.float32)
+    picture[outer] = WHITE + (np.clip(0.10 + 0.5 * veins, 0, 0.6) * _ramp(s, 1.2, 3.4))[:, None] * (VEIN - WHITE)
+    picture[inner] += (1 - _ramp(r[inner], *RIM))[:, None] * (iris * look[:, None] - picture[inner])
     return np.clip(picture, 4, 255).astype(np.uint8)
 
 
 def _rays(turn, r, random, count):
     """Bright and dark rays around the pupil, -1..1, a little wavy along the radius."""
-    phase, strength = random.uniform(0, 2 * np.pi, (2, 5))
+    phase, strength = random.uniform(0, 2 * np.pi, (2, 5)).astype(np.float32)
     rays = 0
     for share, start, size in zip((0.5, 0.7, 1.0, 1.3, 1.7), phase, np.cos(strength), strict=True):
         rays = rays + size * np.sin(round(count * share) * turn + start + 2 * np.sin(5 * r + start))

@@ -16,6 +16,7 @@ from types import NoneType
 import numpy as np
 
 from .errors import ClipHeadError
+from .geometry.frames import neck_centre, nphm_to_blender
 from .stages import HairMesh, HeadMesh, UnwrappedHead
 
 FORMAT = 2
@@ -120,6 +121,15 @@ def unwrapped_arrays(unwrapped):
     if mesh.hair is not None:
         arrays |= {"hair_vertices": mesh.hair.vertices, "hair_faces": mesh.hair.faces}
     return arrays
+
+
+def made_arrays(unwrapped):
+    """What `rigging.rig` takes, MADE_ARRAYS by name, of an UnwrappedHead as it will stand in Blender."""
+    mesh = unwrapped.mesh
+    uv = np.zeros((len(mesh.vertices), 2), np.float32)
+    uv[mesh.faces] = unwrapped.uv
+    rest = nphm_to_blender(mesh.vertices, neck_centre(mesh.vertices, unwrapped.boundary)).astype(np.float32)
+    return {"canonical": mesh.canonical, "rest": rest, "uv": uv, "faces": mesh.faces}
 
 
 def save_arrays(arrays, folder):

@@ -71,11 +71,11 @@ def read_tracking(path, rate=RATE):
             column = min(len(row), len(names)) + 1
             _refuse(path, number, column, None, f"the row has {len(row)} columns, the heading {len(names)}")
         times.append(_seconds(path, number, row[0], rate))
-        values.append([_number(path, number, i + 1, names[i], text) for i, text in enumerate(row) if i >= len(LEADING)])
+        values.append(row[len(LEADING) :])
         lines.append(number)
     if not times:
         raise TrackingError(f"{path.name}, line {rows[-1][0]}: there are no rows of values. Record again.")
-    times, table = np.array(times), np.array(values)
+    times, table = np.array(times), _table(path, lines, names[len(LEADING) :], values)
     times = times - times[0] + 86400 * np.cumsum(np.diff(times, prepend=times[0]) < -43200)  # midnight may pass
     falling = np.flatnonzero(np.diff(times) < 0)
     if len(falling):
@@ -117,7 +117,23 @@ def _seconds(path, number, text, rate):
     return 3600 * hours + 60 * minutes + seconds + frames / rate
 
 
+def _table(path, lines, names, rows):
+    """Rows of numbers as text -> (N,C) float64, all of them checked at once."""
+    try:
+        table = np.array(rows, np.float64)
+        within = (table >= WEIGHTS[0]) & (table <= WEIGHTS[1])
+        good = np.isfinite(table) & (within | ~np.isin(names, SHAPES))
+    except ValueError:
+        good = np.zeros((len(rows), len(names)), bool)
+    if not good.all():  # one by one, for what is wrong first
+        for line, row in zip(lines, rows, strict=True):
+            for column, (name, text) in enumerate(zip(names, row, strict=True), len(LEADING) + 1):
+                _number(path, line, column, name, text)
+    return table
+
+
 def _number(path, number, column, name, text):
+    """Refuse a text that is no number, or none that belongs in its column."""
     try:
         value = float(text)
     except ValueError:
@@ -126,7 +142,6 @@ def _number(path, number, column, name, text):
         _refuse(path, number, column, name, f"'{text}' is no number")
     if name in SHAPES and not WEIGHTS[0] <= value <= WEIGHTS[1]:
         _refuse(path, number, column, name, f"{value:g} is no weight between 0 and 1")
-    return value
 
 
 def _refuse(path, line, column, name, what):

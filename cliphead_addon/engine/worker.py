@@ -234,14 +234,20 @@ class Worker:
         save_rig(self.engine.rig(prompt, settings, models, **arrays), message["folder"])
 
     def reshape(self, message, progress):
-        """A head made before, with other sliders: where its vertices go at once, or its surface as it would be made anew."""
+        """A head made before, with other sliders: where its vertices go at once, or its surface as it would be made anew.
+
+        In the second case also the rig of that surface, if it is asked for.
+        """
         models, prompt, settings = self.load(message, progress)
-        from .jobfiles import load_arrays, save_shaped, unwrapped_arrays
+        from .jobfiles import load_arrays, made_arrays, save_rig, save_shaped, unwrapped_arrays
 
         progress("Moving the sliders", 0.0)
         if message["before"] is None:
             unwrapped, attributes = self.engine.rebuild(prompt, models, settings, progress)
             arrays, names = unwrapped_arrays(unwrapped), list(unwrapped.mesh.displacements)
+            if message.get("rig"):
+                progress("Finding the joints", 0.0)
+                save_rig(self.engine.rig(prompt, settings, models, **made_arrays(unwrapped)), message["folder"])
         else:
             found = load_arrays(message["folder"], ("canonical", "faces"), ("hair_vertices",))
             arrays, attributes = self.engine.preview(

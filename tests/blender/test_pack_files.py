@@ -68,6 +68,35 @@ def test_a_file_that_is_no_pack_is_one_message(archive, tmp_path):
     assert archive[1] == []
 
 
+def test_a_window_goes_on_while_a_pack_is_unpacked(archive, session, monkeypatch):
+    """What the button does in a window: begin, and let the timer tell."""
+    path, chosen = archive
+    go_on, unpack = threading.Event(), pack_files.install_pack
+    monkeypatch.setattr(pack_files, "install_pack", lambda *arguments: go_on.wait() and unpack(*arguments))
+    pack_files.begin(pack_files.Unpacking(str(path)))
+    assert pack_files.told() is not None and not chosen
+    with pytest.raises(RuntimeError, match="wait for it"):
+        bpy.ops.cliphead.install_pack(filepath=str(path))
+    thread = pack_files.state.arrival.thread
+    go_on.set()
+    thread.join()
+    assert pack_files.told() is None and len(chosen) == 1
+    assert session.state.message.startswith("The pack 'tiny' 1") and not session.state.failed
+
+
+def test_unpacking_can_be_stopped(archive, session, monkeypatch, tmp_path):
+    path, chosen = archive
+    go_on, unpack = threading.Event(), pack_files.install_pack
+    monkeypatch.setattr(pack_files, "install_pack", lambda *arguments: go_on.wait() and unpack(*arguments))
+    pack_files.begin(pack_files.Unpacking(str(path)))
+    thread = pack_files.state.arrival.thread
+    bpy.ops.cliphead.stop_download()
+    go_on.set()
+    thread.join()
+    assert pack_files.told() is None and not chosen and not session.state.failed
+    assert list((tmp_path / "data/packs").iterdir()) == []
+
+
 @pytest.mark.promise
 def test_blender_downloads_only_when_it_may_go_online(archive, server, session):
     url, size, sha256 = server
@@ -95,5 +124,6 @@ def test_a_wrong_download_is_one_message(archive, server, session, monkeypatch):
     for choices, said in (({"sha256": "x"}, "SHA-256"), ({"size": "many"}, "size in bytes")):
         with pytest.raises(RuntimeError, match=said):
             bpy.ops.cliphead.download_pack(**{"url": url, "size": size, "sha256": "0" * 64} | choices)
-    bpy.ops.cliphead.download_pack(url=url, size=size, sha256="0" * 64)
+    with pytest.raises(RuntimeError, match="https"):
+        bpy.ops.cliphead.download_pack(url=url, size=size, sha256="0" * 64)
     assert session.state.failed and "https" in session.state.message and archive[1] == []

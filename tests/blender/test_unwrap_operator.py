@@ -4,8 +4,9 @@ import bmesh
 import bpy
 import numpy as np
 import pytest
+from waiting import let_time_pass
 
-from cliphead_addon.blender import api
+from cliphead_addon.blender import api, foreign
 from cliphead_addon.blender.foreign import HEAD_MAP
 from cliphead_addon.engine.errors import ClipHeadError
 
@@ -72,6 +73,25 @@ def test_it_is_one_undo_step(session, dummy):
     bpy.ops.ed.undo()
     mesh = bpy.data.objects[0].data
     assert HEAD_MAP not in mesh.uv_layers and not any(edge.use_seam for edge in mesh.edges)
+
+
+def test_a_window_goes_on_meanwhile(session, dummy):
+    """What the button does in a window: ask, and let the timer place what was found."""
+    place = session.Place(bpy.context.scene.name, (), "apply_unwrap", {"object": dummy.name})
+    job = foreign.ask(dummy, place=place)
+    assert job.unfinished and HEAD_MAP not in dummy.data.uv_layers
+    assert not bpy.ops.cliphead.unwrap_as_head.poll()
+    let_time_pass(session)
+    assert (areas(dummy.data) > 0).all() and not session.state.failed
+
+
+def test_a_mesh_changed_meanwhile_is_left_alone(session, dummy):
+    folder = foreign.ask(dummy).folder
+    bpy.ops.mesh.primitive_cube_add()
+    with pytest.raises(RuntimeError, match="changed meanwhile"):
+        bpy.ops.cliphead.apply_unwrap(folder=str(folder), object=bpy.context.object.name)
+    with pytest.raises(RuntimeError, match="is gone"):
+        bpy.ops.cliphead.apply_unwrap(folder=str(folder), object="Nobody")
 
 
 def test_a_mesh_that_cannot_be_flattened_is_left_alone(session):

@@ -71,6 +71,48 @@ def test_words_become_the_weights_they_were_made_of(models, face, words, expecte
         assert not weights
 
 
+def strength(models, face, words, shape):
+    return express(models, face, words=(words,))["weights"][0].get(shape, 0.0)
+
+
+@pytest.mark.parametrize(
+    "shape, rising",
+    [
+        ("mouthSmileLeft", ("a slight smile", "a smile", "a broad smile")),
+        ("mouthSmileRight", ("smiling slightly", "smiling", "smiling broadly")),
+        ("jawOpen", ("mouth slightly open", "mouth open", "mouth wide open")),
+        ("mouthFrownLeft", ("a little sad", "sad", "very sad")),
+    ],
+)
+def test_words_say_how_strong_an_expression_is(models, face, shape, rising):
+    least, plain, most = (strength(models, face, words, shape) for words in rising)
+    assert 0.15 < least < 0.6 * plain and plain + 0.1 < most <= 1
+
+
+def test_a_broad_smile_is_nearly_all_of_it_and_a_slight_one_a_third(models, face):
+    assert 0.8 <= strength(models, face, "a broad smile", "mouthSmileLeft") <= 1
+    assert strength(models, face, "a slight smile", "mouthSmileLeft") == pytest.approx(0.3, abs=0.05)
+    assert strength(models, face, "a smile", "mouthSmileLeft") == pytest.approx(
+        strength(models, face, "smile", "mouthSmileLeft"), abs=0.1
+    )
+
+
+@pytest.mark.parametrize(
+    "words, plain",
+    [
+        ("A Broad smile", "A smile"), ("smiling slightly", "smiling"), ("very slightly sad", "sad"),
+        ("a hint of a smile", "a smile"), ("wide open mouth", "open mouth"),
+    ],
+)  # fmt: skip
+def test_degrees_are_taken_out_of_the_words(words, plain):
+    assert motion.degree(words)[0] == plain and motion.degree(words)[1] != 1
+
+
+@pytest.mark.parametrize("words", ["smile", "wide eyes", "big eyes", "winking with the left eye", "a little", "very", ""])
+def test_other_words_say_no_degree(words):
+    assert motion.degree(words) == (words, 1.0)
+
+
 def test_unknown_names_are_refused(models, face):
     with pytest.raises(ClipHeadError, match="no expression 'grimace'"):
         express(models, face, ("grimace",))

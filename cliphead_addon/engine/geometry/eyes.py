@@ -91,7 +91,7 @@ def open_sockets(points, eyes, depths):
 
 
 def keep_out(points, eyes, depths):
-    """Points as `open_sockets` with skin pushed out of the eyeballs, and the pockets' ground kept inside them."""
+    """Points (...,V,3) as `open_sockets` with skin pushed out of the eyeballs, and the pockets' ground kept inside them."""
     moved = np.array(points, np.float64)
     for eye, depth in zip(eyes, depths, strict=True):
         distance, surface = eye.surface(moved)
@@ -109,18 +109,19 @@ def close_lids(motion, points, eye, depth, blink):
 
     The expression network is smooth where lid and eyeball part, so that a closing lid's edge lags behind the lid. The edge's
     whole way is known: to the lower lid. Where the edge has done less of it than the lid has of a blink, the rest is added.
-    motion: (V,3) metres; points: (V,3) at rest; depth: (V,); blink: (V,3) the motion of the same eye's blink -> (V,3)
+    motion: (...,V,3) metres, of several shapes at once; points: (V,3) at rest; depth: (V,); blink: (V,3) the motion of the
+    same eye's blink -> (...,V,3)
     """
     band = (depth < -LID_BAND[0]) & (depth > -LID_BAND[1]) & (blink[:, 2] < 0)
     size = (blink[band] ** 2).sum()
     if size < 1e-12:
         return motion
-    share = float(np.clip((motion[band] * blink[band]).sum() / size, 0, 1))
+    share = np.clip((motion[..., band, :] * blink[band]).sum(axis=(-2, -1)) / size, 0, 1)[..., None]
     way, weight = _closing(points, eye, depth)
     length = (way**2).sum(axis=1) + 1e-8  # (0.1 mm)^2
-    done, usual = (motion * way).sum(axis=1) / length, (blink * way).sum(axis=1) / length
+    done, usual = (motion * way).sum(axis=-1) / length, (blink * way).sum(axis=-1) / length
     lack = np.clip((share - done) / np.maximum(1 - usual, 0.05), 0, share)  # less where the motion is closed already
-    return motion + (weight * lack)[:, None] * (way - blink)
+    return motion + (weight * lack)[..., None] * (way - blink)
 
 
 def _closing(points, eye, depth):

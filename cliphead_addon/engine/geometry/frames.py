@@ -24,6 +24,17 @@ def blender_to_nphm(points, origin=(0.0, 0.0, 0.0)):
     return np.stack([x, z, -y], axis=-1) + origin
 
 
+def neck_centre(vertices, boundary):
+    """Where Blender's origin goes on a head: the centre of the neck's rim, weighted by length.
+
+    vertices: (V,3) NPHM frame, boundary: (N,) vertex loop -> (3,) NPHM frame
+    """
+    loop = vertices[boundary].astype(np.float64)
+    after = np.roll(loop, -1, axis=0)
+    length = np.linalg.norm(after - loop, axis=-1)
+    return np.average((loop + after) / 2, axis=0, weights=length)
+
+
 def ict_to_nphm(points):
     """Points (N,3) in ICT centimetres -> (N,3) NPHM units."""
     return (np.asarray(points) - ICT_ORIGIN) / CM_PER_UNIT
