@@ -108,7 +108,7 @@ class Client:
     def submit_about(self, kind, recipe, pack, folder, **fields):
         """A job about a head made before, whose arrays are in the folder -> Job.
 
-        kind and fields: "express" with names and words; "rig"; "reshape" with before, the sliders that the arrays were
+        kind and fields: "express" with names and words; "rig"; "paint", which is for other meshes too; "reshape" with before, the sliders that the arrays were
         made with, for a quick preview of where these go, or None for the head's surface as it would be generated. recipe: the
         head's, for its "prompt" and "settings".
         """

@@ -93,6 +93,11 @@ class SavedPainting:
     hair_colour: tuple | None  # (r, g, b) 0..255 sRGB, for hair that is a mesh of its own
     warnings: tuple
 
+    @property
+    def folder(self):
+        """Where it was read from."""
+        return self.images["albedo"].parent
+
 
 def save_head(head, folder):
     """Write a `Head` into a folder, which is made if needed; head.json comes last, so its presence means all is there."""
@@ -249,8 +254,8 @@ def load_painting(folder):
 
 def save_repainted(saved, painting, recipe, folder):
     """Write a SavedHead with the images of a SavedPainting, and the recipe that leads to both, into a folder that is made."""
-    shutil.copytree(saved.folder, folder)
-    for path in (*painting.images.values(), painting.images["albedo"].with_name(THUMBNAIL)):
+    shutil.copytree(saved.folder, folder, dirs_exist_ok=True)
+    for path in (*painting.images.values(), painting.folder / THUMBNAIL):
         shutil.copyfile(path, Path(folder) / path.name)
     about = _read_about(saved.folder / "head.json")
     about |= {"recipe": recipe, "images": list(painting.images), "warnings": list(painting.warnings)}
