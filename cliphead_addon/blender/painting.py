@@ -74,7 +74,10 @@ def paint(obj, look, texture_size, device="auto", place=None, progress=None):
 def _request(obj, look, texture_size, device):
     """A recipe that leads to the texture: the head's own with another look, for other meshes the look alone."""
     if read_recipe(obj) is None:
-        return {"prompt": asdict(Prompt(**look)), "settings": asdict(Settings(texture_size=texture_size, hair="none", device=device))}
+        return {
+            "prompt": asdict(Prompt(**look)),
+            "settings": asdict(Settings(texture_size=texture_size, hair="none", device=device)),
+        }
     prompt, settings = recipes.choices(own_recipe(obj))
     return {
         "prompt": asdict(replace(prompt, look=look)),
