@@ -123,8 +123,9 @@ def from_preset(text, *, location=None, collection=None, progress=None):
 def paint(obj, prompt, *, seed=0, negative="", texture_size=512, progress=None):
     """Give a head a texture after other words, or another seed; its shape stays. Returns the new material.
 
-    obj: a head that `generate` made, or any mesh that `unwrap_as_head` has unwrapped; None takes the active object. The material
-    that it had stays in the file. prompt: the texture in words; they say the colour of the hair too. The rest as for `generate`.
+    obj: a head that `generate` made, or any mesh that `unwrap_as_head` has unwrapped; None takes the active object. The
+    material that it had stays in the file. prompt: the texture in words; they say the colour of the hair too. The rest as for
+    `generate`.
 
     Raises ClipHeadError for objects that have no texture coordinates from here, and for heads of another model pack.
     """

@@ -69,8 +69,9 @@ TEXTS = {
     "Head from Text": "Kopf aus Text",
     "A head is being made: wait for it or cancel it": "Ein Kopf wird gerade gemacht: abwarten oder abbrechen",
     "No head is being made": "Es wird kein Kopf gemacht",
-    "Paint the selected head, or a mesh unwrapped as one, anew after the description; its shape and the old material stay": "Den "
-    "ausgewählten Kopf, oder ein als Kopf abgewickeltes Netz, nach der Beschreibung neu bemalen; Form und altes Material bleiben",
+    "Paint the selected head, or a mesh unwrapped as one, anew after the description; its shape and the old material stay": "Den"
+    " ausgewählten Kopf, oder ein als Kopf abgewickeltes Netz, nach der Beschreibung neu bemalen; Form und altes Material "
+    "bleiben",
     "Put a painted texture on its head; the material that was there stays in the file": "Eine gemalte Textur auf ihren Kopf "
     "legen; das Material von vorher bleibt in der Datei",
     "New Texture": "Neue Textur",
@@ -78,8 +79,8 @@ TEXTS = {
     "Beschreibung im Feld",
     "Avoid": "Vermeiden",
     "What the texture should not show, in words": "Was die Textur nicht zeigen soll, in Worten (auf Englisch)",
-    "Another number gives another texture for the same words; without one it is the panel's": "Eine andere Zahl gibt eine andere "
-    "Textur zu denselben Worten; ohne eine gilt die im Feld",
+    "Another number gives another texture for the same words; without one it is the panel's": "Eine andere Zahl gibt eine "
+    "andere Textur zu denselben Worten; ohne eine gilt die im Feld",
     "Side of the texture image; without one it is the panel's": "Seite des Texturbildes; ohne Angabe gilt die im Feld",
     "Look": "Aussehen",
     "Name of what was painted": "Name dessen, was bemalt wurde",

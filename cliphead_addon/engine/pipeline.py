@@ -73,8 +73,8 @@ def paint(prompt, models, settings, unwrapped, progress=None, preview=None, code
     """Colours for a head that is unwrapped -> TextureSet, and what there is to say about the words.
 
     unwrapped: UnwrappedHead of triangles, whose normals guide the texture. code: its HeadCode, None for the one that the prompt
-    leads to; body: the same head in fewer faces, or None. They matter only to hair, which gets its colour here. progress: called
-    as (stage, fraction); what it raises ends the work. preview: as for `generate`.
+    leads to; body: the same head in fewer faces, or None. They matter only to hair, which gets its colour here. progress,
+    preview: as for `generate`.
     """
     painter, wanted = models.texture_text or models.text, look(prompt)
     words = painter.encode(wanted.text, required=False)
