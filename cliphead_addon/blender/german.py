@@ -69,8 +69,8 @@ TEXTS = {
     "Head from Text": "Kopf aus Text",
     "A head is being made: wait for it or cancel it": "Ein Kopf wird gerade gemacht: abwarten oder abbrechen",
     "No head is being made": "Es wird kein Kopf gemacht",
-    "Paint the selected head, or a mesh unwrapped as one, anew after the description; its shape and the old material stay": "Den"
-    " ausgewählten Kopf, oder ein als Kopf abgewickeltes Netz, nach der Beschreibung neu bemalen; Form und altes Material "
+    "Paint the selected head, or a mesh unwrapped as one, after the description; its shape and the old material stay": "Den "
+    "ausgewählten Kopf, oder ein als Kopf abgewickeltes Netz, nach der Beschreibung neu bemalen; Form und altes Material "
     "bleiben",
     "Put a painted texture on its head; the material that was there stays in the file": "Eine gemalte Textur auf ihren Kopf "
     "legen; das Material von vorher bleibt in der Datei",

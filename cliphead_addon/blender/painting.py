@@ -105,7 +105,7 @@ def arrays_of(obj):
 
 
 class CLIPHEAD_OT_paint(Polled, bpy.types.Operator):
-    """Paint the selected head, or a mesh unwrapped as one, anew after the description; its shape and the old material stay"""
+    """Paint the selected head, or a mesh unwrapped as one, after the description; its shape and the old material stay"""
 
     bl_idname = "cliphead.paint"
     bl_label = "New Texture"
