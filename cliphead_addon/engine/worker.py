@@ -58,14 +58,14 @@ def real_engine(progress):
         for name, seconds in HEAVY.items():
             progress("Starting the engine", seconds / max(HEAVY.values()))
             importlib.import_module(name, __package__)
-        from . import adapt, models, motion, pipeline, reshape, rigging
+        from . import adapt, models, motion, pipeline, repaint, reshape, rigging
     finally:
         gc.enable()
     gc.freeze()
     return SimpleNamespace(
         load_models=models.load_models,
         generate=pipeline.generate,
-        paint=pipeline.paint,
+        paint=repaint.repaint,
         express=motion.express,
         rig=rigging.rig,
         preview=reshape.preview,
