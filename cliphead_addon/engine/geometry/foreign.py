@@ -97,7 +97,7 @@ def unwrap_mesh(vertices, faces, layout=None, anchors=None, up=None, front=None,
 def unwrapped_already(vertices, faces, uv, seam, canonical=None, hair_vertices=None, hair_faces=None):
     """A mesh of triangles that has texture coordinates (F,3,2) and a seam (S,2) as UnwrappedHead, its faces turned outwards.
 
-    vertices: (V,3) in the axes of the NPHM frame; canonical: (V,3), only of the pack's own heads; of the hair, if any, (H,3) and
+    vertices: (V,3) in the axes of the NPHM frame; canonical: (V,3), only of the pack's own heads; the hair, if any: (H,3) and
     (G,3). Its report says whether it is `aligned`: laid out by landmarks, as the pack's heads are.
     """
     if _volume(vertices.astype(np.float64), faces) < 0:  # inside out, or mirrored on its way here
