@@ -7,9 +7,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from cliphead_addon.engine.geometry.foreign import unwrap_mesh, unwrapped_already
+from cliphead_addon.engine.geometry.frames import uv_to_pixel
 from cliphead_addon.engine.geometry.register import register
 from cliphead_addon.engine.geometry.unwrap import unwrap
 from cliphead_addon.engine.models import load_models
+from cliphead_addon.engine.nets.texture import seam_pairs
 from cliphead_addon.engine.pipeline import paint
 from cliphead_addon.engine.repaint import carried, mean_head, repaint
 from cliphead_addon.engine.settings import Settings
@@ -57,7 +59,8 @@ def test_a_head_compared_with_itself_stays_where_it_is(reference):
     np.testing.assert_allclose(alignment.shift, 0, atol=1e-6)
     np.testing.assert_allclose(alignment.rotation, np.eye(3), atol=1e-6)
     image = np.random.default_rng(0).integers(0, 65536, (64, 64), np.uint16)
-    np.testing.assert_array_equal(carried(image, alignment), image)
+    everywhere, nothing = np.ones(image.shape, bool), np.zeros((0, 2, 2))
+    np.testing.assert_array_equal(carried(image, alignment, everywhere, nothing), image)
 
 
 def test_a_rotation_that_the_frame_missed_is_found(reference):
@@ -66,20 +69,21 @@ def test_a_rotation_that_the_frame_missed_is_found(reference):
     np.testing.assert_allclose(register(turned, reference).rotation @ nod, np.eye(3), atol=0.03)
 
 
-def test_a_mesh_of_others_gets_the_colours_where_its_features_are(models, pair):
+def colours(image, uv):
+    """Of the texels at UV points (...,2)."""
+    column, row = np.moveaxis(uv_to_pixel(uv, len(image)).astype(int), -1, 0)
+    return image[row, column].astype(int)
+
+
+def test_a_mesh_of_others_gets_the_mean_heads_colours_where_it_has_its_features(models, pair, reference):
     known, unknown = pair
-    wanted, found = paint(PROMPT, models, SETTINGS, known)[0], repaint(PROMPT, models, SETTINGS, unknown)[0]
-    blind = paint(PROMPT, models, SETTINGS, unknown)[0]
-
-    def difference(textures):
-        here, there = (
-            image[tuple(np.clip((np.stack([1 - uv[..., 1], uv[..., 0]]) * 256).astype(int), 0, 255))].astype(int)
-            for image, uv in ((textures.albedo, unknown.uv), (wanted.albedo, known.uv))
-        )
-        return np.abs(here - there)[face(known)].mean()
-
-    assert difference(found) < 12 and difference(blind) > 25
-    assert found.coverage.sum() > 0.5 * found.coverage.size and found.normal_uv.shape == wanted.normal_uv.shape
+    found, mean = repaint(PROMPT, models, SETTINGS, unknown)[0], paint(PROMPT, models, SETTINGS, reference)[0]
+    wanted, here = colours(mean.albedo, known.uv), face(known)
+    assert np.abs(colours(found.albedo, unknown.uv) - wanted)[here].mean() < 12
+    assert np.abs(colours(mean.albedo, unknown.uv) - wanted)[here].mean() > 20  # not carried
+    one, other = np.moveaxis(seam_pairs(unknown.mesh.faces, unknown.uv, unknown.seam), 1, 0)
+    assert np.abs(colours(found.albedo, one) - colours(found.albedo, other)).mean() < 4
+    assert found.coverage.mean() > 0.5 and found.normal_uv.shape == mean.normal_uv.shape
 
 
 def test_a_pack_that_knows_no_mean_head_paints_by_the_mesh_alone(models, pair, monkeypatch):

@@ -13,7 +13,7 @@ SIZE = 96  # px of the normal maps that are compared
 CONTROLS = 8  # of the cubic spline along each axis; those at the tile's border stay in place
 BLURS = (8.0, 4.0, 2.0, 1.0)  # px: noses meet before nostrils do
 ROUNDS = 10  # of least squares at each blur
-STIFFNESS = 0.02  # of the warp, in mean weights of what it is to fit
+STIFFNESS = 0.4  # against bending of the warp, in mean weights of what it is to fit
 OUTLIER = 0.1  # squared difference of normals above which a texel, of hair or glasses say, counts less and less
 CORE = 0.25  # least share of the normals' blurred weight: further out there is nothing to compare
 
@@ -36,13 +36,15 @@ def register(head, reference):
     """Compare two UnwrappedHeads of triangles -> Alignment of the first.
 
     Gauss-Newton on the difference of their normals (as Lucas and Kanade 1981 do for pictures), over a spline's controls, from
-    coarse to fine, with a Geman-McClure weight for texels that stay different, and the rotation that suits each round.
+    coarse to fine, with a Geman-McClure weight for texels that stay different, and the rotation that suits each round. Bending
+    costs, but not distance: where a mesh has shoulders, its face may lie far away.
     """
     own, there = (over_corners(each, each.mesh.normals, SIZE) for each in (head, reference))
     rows, columns = np.mgrid[:SIZE, :SIZE].astype(np.float64)
     spline = _spline()  # (SIZE,C)
     C = spline.shape[1]
     basis = np.einsum("ri,cj->rcij", spline, spline).reshape(SIZE * SIZE, C * C)
+    bending = np.kron(np.eye(2), _bending(C))
     controls, rotation = np.zeros((2, C, C)), np.eye(3)
     for blur in BLURS:
         (normals, weight), (target, target_weight) = _blurred(*own, blur), _blurred(*there, blur)
@@ -57,9 +59,9 @@ def register(head, reference):
             squares = np.einsum("rcxa,rcxb,rc->rcab", rise, rise, both).reshape(-1, 2, 2)
             pull = np.einsum("rcxa,rcx,rc->rca", rise, missing, both).reshape(-1, 2)
             system = np.block([[basis.T @ (squares[:, i, j, None] * basis) for j in (0, 1)] for i in (0, 1)])
-            stiff = STIFFNESS * np.trace(system) / len(system) + 1e-12
-            wanted = -(basis.T @ pull).T.ravel() - stiff * controls.ravel()
-            controls = controls + np.linalg.solve(system + stiff * np.eye(len(system)), wanted).reshape(controls.shape)
+            stiff = STIFFNESS * np.trace(system) / len(system) * bending
+            wanted = -(basis.T @ pull).T.ravel() - stiff @ controls.ravel()
+            controls = controls + np.linalg.solve(system + stiff, wanted).reshape(controls.shape)
     down, right = spline @ controls @ spline.T / SIZE
     return Alignment(np.stack([right, -down], axis=-1), rotation)
 
@@ -68,6 +70,13 @@ def _spline():
     """Values (SIZE,CONTROLS-2) of a clamped cubic B-spline's functions at pixel centres, without the two that end in 1."""
     knots = np.concatenate([np.zeros(3), np.linspace(0, 1, CONTROLS - 2), np.ones(3)])
     return BSpline.design_matrix((np.arange(SIZE) + 0.5) / SIZE, knots, 3).toarray()[:, 1:-1]
+
+
+def _bending(count):
+    """Squared second differences of (count,count) controls, along both axes, as a quadratic form of mean weight one."""
+    second = np.diff(np.pad(np.eye(count), 1), n=2, axis=0)[:, 1:-1]  # the controls around them stay at zero
+    form = np.kron(second.T @ second, np.eye(count)) + np.kron(np.eye(count), second.T @ second)
+    return form / np.diag(form).mean()
 
 
 def _blurred(normals, coverage, blur):
