@@ -51,7 +51,7 @@ def test_features_are_found_however_the_mesh_lies_in_its_map(pair, reference):
     known, unknown = pair
     alignment = register(unknown, reference)
     before, after = (np.linalg.norm(uv - known.uv, axis=-1)[face(known)] for uv in (unknown.uv, alignment.move(unknown.uv)))
-    assert before.mean() > 0.08 and after.mean() < 0.012 and np.quantile(after, 0.95) < 0.03
+    assert before.mean() > 0.08 and after.mean() < 0.012 and np.quantile(after, 0.95) < 0.04
 
 
 def test_a_head_compared_with_itself_stays_where_it_is(reference):

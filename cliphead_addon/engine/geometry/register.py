@@ -10,11 +10,11 @@ from .frames import uv_to_pixel
 from .raster import over_corners
 
 SIZE = 96  # px of the normal maps that are compared
-CONTROLS = 8  # of the cubic spline along each axis; those at the tile's border stay in place
-BLURS = (8.0, 4.0, 2.0, 1.0)  # px: noses meet before nostrils do
-ROUNDS = 10  # of least squares at each blur
-STIFFNESS = 0.4  # against bending of the warp, in mean weights of what it is to fit
-OUTLIER = 0.1  # squared difference of normals above which a texel, of hair or glasses say, counts less and less
+CONTROLS = 12  # of the cubic spline along each axis; those at the tile's border stay in place
+# Blur in px, and stiffness against bending in mean weights of what is to fit: noses meet before nostrils do.
+LEVELS = ((8.0, 1.0), (4.0, 0.4), (2.0, 0.2), (1.0, 0.1))
+ROUNDS = 10  # of least squares at each level
+OUTLIER = 0.3  # squared difference of normals above which a texel, of hair or glasses say, counts less and less
 CORE = 0.25  # least share of the normals' blurred weight: further out there is nothing to compare
 
 
@@ -46,7 +46,7 @@ def register(head, reference):
     basis = np.einsum("ri,cj->rcij", spline, spline).reshape(SIZE * SIZE, C * C)
     bending = np.kron(np.eye(2), _bending(C))
     controls, rotation = np.zeros((2, C, C)), np.eye(3)
-    for blur in BLURS:
+    for blur, stiffness in LEVELS:
         (normals, weight), (target, target_weight) = _blurred(*own, blur), _blurred(*there, blur)
         slope = np.stack(np.gradient(target, axis=(0, 1)), axis=-1)  # (SIZE,SIZE,3,2) per pixel, by row and column
         for _ in range(ROUNDS):
@@ -59,7 +59,7 @@ def register(head, reference):
             squares = np.einsum("rcxa,rcxb,rc->rcab", rise, rise, both).reshape(-1, 2, 2)
             pull = np.einsum("rcxa,rcx,rc->rca", rise, missing, both).reshape(-1, 2)
             system = np.block([[basis.T @ (squares[:, i, j, None] * basis) for j in (0, 1)] for i in (0, 1)])
-            stiff = STIFFNESS * np.trace(system) / len(system) * bending
+            stiff = stiffness * np.trace(system) / len(system) * bending
             wanted = -(basis.T @ pull).T.ravel() - stiff @ controls.ravel()
             controls = controls + np.linalg.solve(system + stiff, wanted).reshape(controls.shape)
     down, right = spline @ controls @ spline.T / SIZE
