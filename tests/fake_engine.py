@@ -18,6 +18,7 @@ import numpy as np
 
 from cliphead_addon.engine.errors import PromptError
 from cliphead_addon.engine.expression_sets import expand
+from cliphead_addon.engine.recipes import look
 from cliphead_addon.engine.stages import HairMesh, Head, HeadMesh, TextureSet, UnwrappedHead
 
 RADII = np.array([0.32, 0.46, 0.40])  # NPHM units: a head 16 cm wide, 20 cm deep
@@ -66,6 +67,21 @@ def generate(prompt, models, settings, progress, preview=None):
         warnings=warnings,
         timings={"shape": 0.1},
     )
+
+
+def paint(prompt, models, settings, unwrapped, progress, preview=None):
+    """The head's usual texture as bright as the look's seed says; words misbehave as for `generate`."""
+    wanted = look(prompt)
+    misbehave(wanted.text, progress)
+    if "painted" in wanted.text:
+        preview(np.full((256, 256, 3), 120, np.uint8))
+    progress("Painting the texture", 0.5)
+    textures = texture(settings.texture_size)
+    textures = replace(textures, albedo=textures.albedo // 2 + np.uint8(wanted.seed % 100))
+    if unwrapped.mesh.hair is not None:
+        textures = replace(textures, hair_colour=(200, 160, 90) if "blond" in wanted.text else HAIR_COLOUR)
+    warnings = ("'flibber' is unknown; the nearest known word is 'fat'.",) if "flibber" in wanted.text else ()
+    return textures, warnings
 
 
 def express(prompt, settings, models, canonical, names, words):

@@ -11,6 +11,7 @@ from . import (
     language,
     operators,
     pack_files,
+    painting,
     panels,
     pictures,
     preferences,
@@ -41,7 +42,7 @@ CLASSES = (
     *storage.CLASSES,
 )
 # each with classes and properties of its own; in the order of their panels
-MODULES = (language, expressions, rig, export, recent, shaping, presets, history_panel, adapt, storage)
+MODULES = (language, expressions, rig, export, painting, recent, shaping, presets, history_panel, adapt, storage)
 _command = None  # what Blender gave for the command line's command
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 

@@ -17,11 +17,12 @@ from ..engine.livelink import RATE, read_tracking
 from ..engine.settings import Settings
 from ..engine.stages import Prompt
 from . import export as exports
-from . import expressions, foreign, rig, session, shaping
+from . import expressions, foreign, painting, rig, session, shaping
 from .export import ENDINGS
 from .expressions import find_head
 from .family import find_rig
 from .head_object import add_head, read_recipe
+from .material import main_slot
 
 
 def generate(
@@ -211,6 +212,23 @@ def to_preset(head, name=""):
 def from_preset(text, *, location=None, collection=None, progress=None):
     """Make the head of a preset -> bpy object. Raises ClipHeadError that names the line of a damaged one."""
     return _make(*recipes.choices(recipes.from_preset(text, "The preset")), location, collection, progress)
+
+
+def paint(obj, prompt, *, seed=0, negative="", texture_size=512, progress=None):
+    """Give a head a texture after other words, or another seed; its shape stays. Returns the new material.
+
+    obj: a head that `generate` made, or any mesh that `unwrap_as_head` has unwrapped; None takes the active object. The
+    material that it had stays in the file. prompt: the texture in words; they say the colour of the hair too. The rest as for
+    `generate`.
+
+    Raises ClipHeadError for objects that have no texture coordinates from here, and for heads of another model pack.
+    """
+    obj = bpy.context.object if obj is None else obj
+    if problem := painting.why_not_painted(obj):
+        raise ClipHeadError(problem + ".", "NOT_PAINTED")
+    obj = painting.find_paintable(obj)
+    painting.paint(obj, {"text": prompt, "seed": seed, "negative": negative}, texture_size, progress=progress)
+    return main_slot(obj).material
 
 
 def unwrap_as_head(obj=None, *, upright=False):

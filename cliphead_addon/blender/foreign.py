@@ -4,15 +4,17 @@ import numpy as np
 from mathutils import Vector
 
 from ..engine.errors import UnwrapError
+from ..engine.geometry.frames import blender_to_nphm
 from ..engine.jobfiles import load_mesh, load_unwrapped, save_mesh
 from . import session
-from .mesh import mark_seam
+from .mesh import mark_seam, triangles, vertices
 
 HEAD_MAP = "Head"  # the UV map that is written; other maps of the mesh stay as they are
+FRAME = "cliphead_frame"  # custom property of the mesh: the 16 numbers of the matrix from it to the NPHM frame, row by row
 
 
 def unwrap_as_head(obj, upright=False):
-    """Write a mesh object's seam and UV map `HEAD_MAP`, laid out as the pack's heads; nothing else of it changes.
+    """Write a mesh object's seam and UV map `HEAD_MAP`, laid out as the pack's heads, and how it stands; nothing else changes.
 
     upright: trust the scene that the head is upright (+Z) and looks to -Y, instead of finding that out from its shape. Returns
     the report of `geometry.foreign.unwrap_mesh`. Raises ClipHeadError, and leaves the mesh untouched.
@@ -27,9 +29,12 @@ def ask(obj, upright=False, place=None):
         raise UnwrapError(f"'{obj.name}' has no faces. Choose the mesh of a head.")
     if HEAD_MAP not in mesh.uv_layers and len(mesh.uv_layers) == 8:
         raise UnwrapError(f"'{obj.name}' has 8 UV maps, the most there can be. Remove one first.")
-    vertices, faces, _, closed = _triangles(mesh)
+    faces, _ = triangles(mesh)
+    around = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("edge_index", around)
+    closed = bool((np.bincount(around) != 1).all())  # no edge is open
     folder = session.new_folder()
-    save_mesh(vertices, faces, _diagonals(mesh, faces), folder)
+    save_mesh(vertices(mesh), faces, _diagonals(mesh, faces), folder)
     to_object = obj.matrix_world.to_3x3().inverted_safe()
     up, front = (list((to_object @ Vector(axis)).normalized()) for axis in ((0, 0, 1), (0, -1, 0)))
     return session.unwrap(folder, up if upright or closed else None, front if upright else None, place)
@@ -39,7 +44,7 @@ def write_map(obj, folder):
     """Give a mesh object the seam and the map that the engine has found for it -> report. Raises ClipHeadError."""
     uv, seam, report = load_unwrapped(folder)
     mesh = obj.data
-    _, faces, loops, _ = _triangles(mesh)
+    faces, loops = triangles(mesh)
     if not np.array_equal(faces, load_mesh(folder)["faces"]):
         raise UnwrapError(f"The mesh of '{obj.name}' was changed meanwhile: it was not unwrapped. Try again.")
     corners = np.empty((len(mesh.loops), 2), np.float32)
@@ -48,20 +53,21 @@ def write_map(obj, folder):
     mesh.attributes[layer.name].data.foreach_set("vector", corners.ravel())
     layer.active = layer.active_render = True
     mark_seam(mesh, seam)
+    mesh[FRAME] = np.ravel(report["frame"]).tolist()
     mesh.update()
     return report
 
 
-def _triangles(mesh):
-    """Vertices (V,3), triangles (F,3) of vertices and of corners, and whether the mesh has no open edge."""
-    vertices, faces = np.empty((len(mesh.vertices), 3), np.float32), np.empty((len(mesh.loop_triangles), 3), np.int32)
-    mesh.vertices.foreach_get("co", vertices.ravel())
-    mesh.loop_triangles.foreach_get("vertices", faces.ravel())
-    loops = np.empty_like(faces)
-    mesh.loop_triangles.foreach_get("loops", loops.ravel())
-    around = np.empty(len(mesh.loops), np.int32)
-    mesh.loops.foreach_get("edge_index", around)
-    return vertices, faces, loops, bool((np.bincount(around) != 1).all())
+def placed(obj):
+    """The vertices of a mesh that was unwrapped here, in the NPHM frame: (V,3) float32.
+
+    One that does not say how it stands, from an earlier version, is taken to stand upright and to look to -Y in the scene.
+    """
+    points, frame = vertices(obj.data).astype(np.float64), np.array(obj.data.get(FRAME, ()), np.float64)
+    if frame.shape == (16,):
+        frame = frame.reshape(4, 4)
+        return (points @ frame[:3, :3].T + frame[:3, 3]).astype(np.float32)
+    return blender_to_nphm(points @ np.array(obj.matrix_world.to_3x3()).T).astype(np.float32)
 
 
 def _diagonals(mesh, faces):

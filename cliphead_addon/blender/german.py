@@ -69,6 +69,25 @@ TEXTS = {
     "Head from Text": "Kopf aus Text",
     "A head is being made: wait for it or cancel it": "Ein Kopf wird gerade gemacht: abwarten oder abbrechen",
     "No head is being made": "Es wird kein Kopf gemacht",
+    "Paint the selected head, or a mesh unwrapped as one, after the description; its shape and the old material stay": "Den "
+    "ausgewählten Kopf, oder ein als Kopf abgewickeltes Netz, nach der Beschreibung neu bemalen; Form und altes Material "
+    "bleiben",
+    "Put a painted texture on its head; the material that was there stays in the file": "Eine gemalte Textur auf ihren Kopf "
+    "legen; das Material von vorher bleibt in der Datei",
+    "New Texture": "Neue Textur",
+    "The texture in words; empty takes the panel's description": "Die Textur in Worten (auf Englisch); leer nimmt die "
+    "Beschreibung im Feld",
+    "Avoid": "Vermeiden",
+    "What the texture should not show, in words": "Was die Textur nicht zeigen soll, in Worten (auf Englisch)",
+    "Another number gives another texture for the same words; without one it is the panel's": "Eine andere Zahl gibt eine "
+    "andere Textur zu denselben Worten; ohne eine gilt die im Feld",
+    "Side of the texture image; without one it is the panel's": "Seite des Texturbildes; ohne Angabe gilt die im Feld",
+    "Look": "Aussehen",
+    "Name of what was painted": "Name dessen, was bemalt wurde",
+    "What the texture was painted from, as JSON": "Wonach die Textur gemalt wurde, als JSON",
+    "Unwrap as Head first": "Zuerst als Kopf abwickeln",
+    "Select a head, or a mesh of one": "Einen Kopf auswählen, oder das Netz eines Kopfes",
+    "The head has lost its UV map '{name}'": "Der Kopf hat seine UV-Map '{name}' verloren",
     "Select a mesh in Object Mode": "Im Objektmodus ein Netz auswählen",
     "The mesh is linked from another file: make it local first": "Das Netz ist aus einer anderen Datei verknüpft: zuerst "
     "lokal machen",

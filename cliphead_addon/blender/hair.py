@@ -4,7 +4,7 @@ import bpy
 import numpy as np
 
 from ..engine.geometry.frames import nphm_to_blender
-from .material import hair_material
+from .material import hair_material, replace_material, to_linear
 from .mesh import smooth_mesh
 
 HAIR = "cliphead_hair"  # custom property of hair objects
@@ -28,3 +28,11 @@ def add_hair(hair, colour, origin, head, collection):
     strands[HAIR] = True
     collection.objects.link(strands)
     return strands
+
+
+def recolour(strands, colour):
+    """Give a hair object a material of another colour; the old one stays in the file. colour: (r, g, b) 0..255 sRGB"""
+    colour, old = np.asarray(colour) / 255, strands.active_material
+    if old is not None and np.allclose(old.diffuse_color[:3], to_linear(colour), atol=1e-3):
+        return
+    replace_material(strands, hair_material(strands.name, colour))

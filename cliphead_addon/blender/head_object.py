@@ -43,7 +43,9 @@ def read_recipe(obj):
 
 def is_recipe(found):
     """Whether what was read as JSON has the form of a recipe."""
-    return isinstance(found, dict) and all(isinstance(found.get(key, {}), dict) for key in ("prompt", "settings", "pack"))
+    if not isinstance(found, dict) or not all(isinstance(found.get(key, {}), dict) for key in ("prompt", "settings", "pack")):
+        return False
+    return isinstance(found.get("prompt", {}).get("look", {}), dict)
 
 
 def object_name(prompt):

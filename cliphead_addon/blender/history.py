@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..engine.errors import StorageError
-from ..engine.jobfiles import THUMBNAIL, load_head
+from ..engine.jobfiles import THUMBNAIL, load_head, save_repainted
 from . import preferences
 from .head_object import is_recipe
 
@@ -75,6 +75,23 @@ def save(saved):
         if time.time() - left.stat().st_mtime > STALE:
             shutil.rmtree(left, ignore_errors=True)
     return place
+
+
+def add_repainted(before, recipe, painting):
+    """Where the head of a recipe is kept, keep it with a new texture too, a `SavedPainting`, and the recipe that leads to it.
+
+    Raises ClipHeadError.
+    """
+    kept = {entry.name: entry for entry in entries()}
+    old = next((entry for entry in kept.values() if entry.recipe == before), None)
+    if old is None or any(entry.recipe == recipe for entry in kept.values()):
+        return
+    draft = painting.folder / old.name
+    try:
+        save_repainted(load(old), painting, recipe, draft)
+    except OSError as error:
+        raise StorageError.of(error, draft) from error
+    save(load_head(draft))
 
 
 def entries():

@@ -108,9 +108,9 @@ class Client:
     def submit_about(self, kind, recipe, pack, folder, **fields):
         """A job about a head made before, whose arrays are in the folder -> Job.
 
-        kind and fields: "express" with names and words; "rig"; "reshape" with before, the sliders that the arrays were
-        made with, for a quick preview of where these go, or None for the head's surface as it would be generated, with that
-        surface's rig if rig is true. recipe: the head's, for its "prompt" and "settings".
+        kind and fields: "express" with names and words; "rig"; "paint", which is for other meshes too; "reshape" with before,
+        the sliders that the arrays were made with, for a quick preview of where these go, or None for the head's surface as it
+        would be generated, with that surface's rig if rig is true. recipe: the head's, for its "prompt" and "settings".
         """
         about = {name: recipe.get(name, {}) for name in ("prompt", "settings")}
         return self._begin(kind, pack, folder, **about, **fields)

@@ -27,10 +27,11 @@ RELIEF = 0.003  # metres
 SAMPLED = 13  # every so many pixels are enough for a mean; odd, so that columns differ from row to row
 
 
-def skin_material(name, images):
+def skin_material(name, images, uv_map=None):
     """A material under images packed into the .blend file.
 
-    images: "albedo", and "roughness" and "relief" where there are any -> path of a PNG. -> bpy material
+    images: "albedo", and "roughness" and "relief" where there are any -> path of a PNG. uv_map: name of the map that they lie
+    on, None: the mesh has no other. -> bpy material
     """
     material = new_node_material(name)
     nodes, links = material.node_tree.nodes, material.node_tree.links
@@ -41,8 +42,14 @@ def skin_material(name, images):
         principled.inputs[socket].default_value = value
     links.new(principled.outputs["BSDF"], output.inputs["Surface"])
 
+    if uv_map is not None:
+        layout = nodes.new("ShaderNodeUVMap")
+        layout.uv_map, layout.location = uv_map, (-760, 0)
+
     def texture(kind, place, colour_space):
         node = nodes.new("ShaderNodeTexImage")
+        if uv_map is not None:
+            links.new(layout.outputs["UV"], node.inputs["Vector"])
         node.image = _packed(images[kind], name if kind == "albedo" else f"{name} {kind}", colour_space)
         node.label, node.location = kind, place
         return node
@@ -60,6 +67,23 @@ def skin_material(name, images):
     nodes.active = albedo
     material.diffuse_color = (*_mean_colour(albedo.image), 1.0)  # what Solid view shows
     return material
+
+
+def replace_material(obj, material):
+    """Put a material where a mesh object has the one that most of its faces show, which stays in the file."""
+    if not obj.material_slots:
+        obj.data.materials.append(None)
+    slot = main_slot(obj)
+    if slot.material is not None:
+        slot.material.use_fake_user = True
+    slot.material = material
+
+
+def main_slot(obj):
+    """The material slot that most faces of a mesh object show."""
+    slots = np.empty(len(obj.data.polygons), np.int32)
+    obj.data.polygons.foreach_get("material_index", slots)
+    return obj.material_slots[min(int(np.bincount(slots).argmax()), len(obj.material_slots) - 1)]
 
 
 def _packed(path, name, colour_space):
@@ -88,7 +112,7 @@ def hair_material(name, colour):
         return node
 
     output, principled = add("ShaderNodeOutputMaterial", 300), add("ShaderNodeBsdfPrincipled", 0)
-    linear = np.where(np.asarray(colour) <= 0.04045, np.asarray(colour) / 12.92, ((np.asarray(colour) + 0.055) / 1.055) ** 2.4)
+    linear = to_linear(colour)
     principled.inputs["Base Color"].default_value = (*linear, 1.0)
     for socket, value in HAIR.items():
         principled.inputs[socket].default_value = value
@@ -126,6 +150,12 @@ def hair_material(name, colour):
         links.new(start, end)
     material.diffuse_color = (*linear, 1.0)  # what Solid view shows
     return material
+
+
+def to_linear(colour):
+    """sRGB 0..1 -> linear, of any shape."""
+    colour = np.asarray(colour)
+    return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
 
 
 def plain_material(name, colour, roughness, subsurface=0.0):

@@ -72,6 +72,23 @@ def key_points(key):
     return points
 
 
+def triangles(mesh):
+    """A mesh's faces as triangles: (F,3) int32 of vertices, and of corners."""
+    faces, corners = np.empty((2, len(mesh.loop_triangles), 3), np.int32)
+    mesh.loop_triangles.foreach_get("vertices", faces.ravel())
+    mesh.loop_triangles.foreach_get("loops", corners.ravel())
+    return faces, corners
+
+
+def marked_seam(mesh):
+    """Vertex pairs (S,2) int32 of the edges that are marked as seams."""
+    pairs = np.empty((len(mesh.edges), 2), np.int32)
+    mesh.edges.foreach_get("vertices", pairs.ravel())
+    marked = np.empty(len(mesh.edges), bool)
+    mesh.edges.foreach_get("use_seam", marked)
+    return pairs[marked]
+
+
 def mark_seam(mesh, seam):
     """seam: (S,2) vertex pairs, each an edge of the mesh."""
     V = len(mesh.vertices)

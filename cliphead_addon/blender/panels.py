@@ -91,6 +91,7 @@ class CLIPHEAD_PT_head(SideBarPanel, bpy.types.Panel):
         draw_text(context, column, words if prompt.get("text") else "Random head")
         column.separator()
         details = {
+            "Texture": prompt.get("look", {}).get("text"),
             "Expression": prompt.get("expression"),
             "Seed": prompt.get("seed"),
             "Variation": prompt.get("variation"),
@@ -103,6 +104,8 @@ class CLIPHEAD_PT_head(SideBarPanel, bpy.types.Panel):
                 row = column.split(factor=0.4)
                 row.label(text=name)
                 row.label(text=f"{value:.2f}" if isinstance(value, float) else str(value))
+        column.separator()
+        column.operator("cliphead.paint", icon="BRUSH_DATA")
 
 
 class CLIPHEAD_PT_mesh(SideBarPanel, bpy.types.Panel):
@@ -116,6 +119,7 @@ class CLIPHEAD_PT_mesh(SideBarPanel, bpy.types.Panel):
 
     def draw(self, _context):
         self.layout.operator(CLIPHEAD_OT_unwrap_as_head.bl_idname, icon="UV")
+        self.layout.operator("cliphead.paint", icon="BRUSH_DATA")
 
 
 def draw_text(context, layout, text, icon="NONE"):

@@ -41,5 +41,6 @@ def words(job):
 
 def described(job):
     """A job's prompt, cut to a line."""
-    text = job.request.get("prompt", {}).get("text") or "random head"
+    prompt = job.request.get("prompt", {})
+    text = (prompt | prompt.get("look", {})).get("text") or "random head"
     return text if len(text) <= WORDS else text[: WORDS - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"

@@ -22,7 +22,7 @@ def arrays_of(head):
     arrays = {"canonical": canonical_points(mesh), "faces": faces.reshape(len(mesh.polygons), -1)}
     hair = hair_of(head)
     if hair is not None:
-        arrays["hair_vertices"] = blender_to_nphm(positions(hair.data), _origin(head)).astype(np.float32)
+        arrays["hair_vertices"] = blender_to_nphm(positions(hair.data), origin(head)).astype(np.float32)
     return arrays
 
 
@@ -132,6 +132,6 @@ def _rim_centre(mesh, vertices):
     return np.average((start + end) / 2, axis=0, weights=np.linalg.norm(end - start, axis=1))
 
 
-def _origin(head):
+def origin(head):
     """The NPHM point where a head's object has its origin: most of the skin is where it is in the canonical pose."""
     return np.median(canonical_points(head.data) - blender_to_nphm(vertices(head.data)), axis=0)

@@ -331,6 +331,7 @@ def _set_eyes(head, rig, collection, eyes, depths, blinks, iris_uv):
     cut_sockets(head, eyes, depths, blinks)
     recipe = read_recipe(head)
     prompt = recipe.get("prompt", {}) if recipe else {}
+    prompt = prompt | prompt.get("look", {})
     colour = iris_colour(prompt.get("text") or "", _texture_at(head, iris_uv))
     name = f"{head.name} Eyes"
     material = eye_material(name, paint_eye(colour, prompt.get("seed") or 0))

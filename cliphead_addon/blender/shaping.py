@@ -289,7 +289,8 @@ def variations(recipe, at_random, count, seed=0, keep=()):
     while prompt.mix:  # a blend has no words of its own: the nearer head's
         prompt = Prompt(**prompt.mix["from" if prompt.mix["share"] < 0.5 else "to"])
     locks = {name: values[name] for name in keep}
-    prompt = replace(prompt, sliders={}, locks=locks, random=at_random or prompt.random)
+    look = {name: value for name, value in prompt.look.items() if name != "seed"}
+    prompt = replace(prompt, sliders={}, locks=locks, random=at_random or prompt.random, look=look)
     return [replace(prompt, seed=(seed + i) % recipes.SEED_LIMIT) for i in range(count)], settings
 
 

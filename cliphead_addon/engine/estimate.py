@@ -12,6 +12,7 @@ SECONDS = {  # stage -> seconds on two cores at the default settings, in the ord
     "Painting the texture": 2.0,
     "Writing the files": 0.5,
 }
+PAINTING = ("Starting the engine", "Loading the models", "Painting the texture", "Writing the files")  # of a texture alone
 PRIOR = 1.0  # seconds of work for which the pace of earlier heads is trusted more than this one's
 
 

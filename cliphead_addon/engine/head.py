@@ -83,11 +83,15 @@ class HeadModel:
                 "--latent-mean and --latent-std, or describe a head in words.",
                 "NO_POPULATION",
             )
-        if expression is None:
-            expression = self.find_expression("neutral")
-        if expression is None:
-            expression = np.zeros(self.expression.config.latent_expression, np.float32)
-        return random_head(*self.population, expression, seed)
+        return random_head(*self.population, self._neutral() if expression is None else expression, seed)
+
+    def average(self):
+        """The HeadCode in the middle of the pack's population, without hair or expression; None if that is not described."""
+        return None if self.population is None else HeadCode(np.float32(self.population[0]), self._neutral())
+
+    def _neutral(self):
+        found = self.find_expression("neutral")
+        return np.zeros(self.expression.config.latent_expression, np.float32) if found is None else found
 
     def field(self, code):
         """The skin's signed distance for a HeadCode, as `nets.nphm.HeadField`."""

@@ -7,6 +7,7 @@ image a .png. Reading needs numpy alone and leaves the images on disk, where Ble
 import json
 import math
 import os
+import shutil
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ MESH_ARRAYS = {"vertices": "f", "faces": "i", "canonical": "f", "normals": "f", 
 UNWRAP_ARRAYS = {"seam": "i", "boundary": "i", "uv": "f"}
 HAIR_ARRAYS = {"hair_vertices": "f", "hair_faces": "i"}  # only for heads whose hair is a mesh of its own
 KINDS = {**MESH_ARRAYS, **UNWRAP_ARRAYS, **HAIR_ARRAYS, "displacements": "f"}
+PAINT_ARRAYS = ("vertices", "faces", "uv", "seam")  # of a mesh that is unwrapped already
 FOREIGN_ARRAYS = {"vertices": "f", "faces": "i", "diagonals": "i"}  # of a mesh that comes from Blender
 MADE_ARRAYS = ("canonical", "rest", "uv", "faces")  # of a head made before, for its rig
 SHAPED_ARRAYS = ("vertices", "canonical", "faces", "uv", "seam", "boundary", "displacements", *HAIR_ARRAYS)
@@ -54,6 +56,7 @@ ABOUT = {  # keys of head.json -> kinds
     "warnings": list,
     "timings": dict,
 }
+ABOUT_PAINTING = {name: ABOUT[name] for name in ("images", "hair_colour", "warnings")}
 ABOUT_EXPRESSIONS = {"names": list, "weights": list, "warnings": list}
 ABOUT_SHAPE = {"arrays": list, "attributes": dict, "displacements": list}
 ABOUT_RIG = {"joints": dict, "neck": dict, "eyes": list, "iris_uv": list, "warnings": list}
@@ -82,34 +85,53 @@ class SavedHead:
         return self.images["albedo"].parent
 
 
+@dataclass(frozen=True)
+class SavedPainting:
+    """A texture for a mesh that was there already, read back from its job's folder, where its thumbnail is too."""
+
+    images: dict  # as a SavedHead's
+    size: int  # px, side of the albedo
+    hair_colour: tuple | None  # (r, g, b) 0..255 sRGB, for hair that is a mesh of its own
+    warnings: tuple
+
+    @property
+    def folder(self):
+        """Where it was read from."""
+        return self.images["albedo"].parent
+
+
 def save_head(head, folder):
     """Write a `Head` into a folder, which is made if needed; head.json comes last, so its presence means all is there."""
-    from PIL import Image  # the worker has Pillow and scipy, Blender may not
-
-    from .geometry.thumbnail import thumbnail
-
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     mesh = head.unwrapped.mesh
     save_arrays(unwrapped_arrays(head.unwrapped), folder)
-    images = [name for name in IMAGES + SURFACE_IMAGES if getattr(head.textures, name) is not None]
-    for name in images:
-        # level 1: five times faster than the default, a few per cent larger
-        Image.fromarray(getattr(head.textures, name)).save(folder / f"{name}.png", compress_level=1)
-    picture = thumbnail(head.unwrapped, head.textures.albedo, mesh.hair, head.textures.hair_colour)
-    Image.fromarray(picture).save(folder / THUMBNAIL)
     about = {
         "format": FORMAT,
         "recipe": head.recipe,
         "mesh_report": mesh.report,
         "unwrap_report": head.unwrapped.report,
         "displacements": list(mesh.displacements),
-        "images": images,
-        "hair_colour": None if mesh.hair is None else list(head.textures.hair_colour),
+        **_save_textures(head.textures, head.unwrapped, folder),
         "warnings": list(head.warnings),
         "timings": head.timings,
     }
     (folder / "head.json").write_text(json.dumps(about, indent=1, default=_plain), encoding="utf-8")
+
+
+def _save_textures(textures, unwrapped, folder):
+    """Write a TextureSet's images, and the thumbnail of the head in them -> what to say of them in a description."""
+    from PIL import Image  # the worker has Pillow and scipy, Blender may not
+
+    from .geometry.thumbnail import thumbnail
+
+    images = [name for name in IMAGES + SURFACE_IMAGES if getattr(textures, name) is not None]
+    for name in images:
+        # level 1: five times faster than the default, a few per cent larger
+        Image.fromarray(getattr(textures, name)).save(folder / f"{name}.png", compress_level=1)
+    hair = unwrapped.mesh.hair
+    Image.fromarray(thumbnail(unwrapped, textures.albedo, hair, textures.hair_colour)).save(folder / THUMBNAIL)
+    return {"images": images, "hair_colour": None if hair is None else list(textures.hair_colour)}
 
 
 def unwrapped_arrays(unwrapped):
@@ -145,10 +167,11 @@ def load_head(folder):
         about = _read_about(folder / "head.json")
         names = [*MESH_ARRAYS, *UNWRAP_ARRAYS, "displacements", *(HAIR_ARRAYS if about["hair_colour"] else ())]
         arrays = {name: load_array(folder / f"{name}.npy") for name in names}
-        pictures = {name: _picture_size(folder / f"{name}.png") for name in about["images"]}
+        for name in about["images"]:
+            _picture_side(folder / f"{name}.png")
     except (OSError, ValueError) as error:
         raise JobFilesError(f"The head in {folder} cannot be read: {error}. Generate it again.") from error
-    _check(folder, about, arrays, pictures)
+    _check(folder, about, arrays)
     moves = arrays.pop("displacements")
     mesh = HeadMesh(
         **{name: arrays[name] for name in MESH_ARRAYS},
@@ -195,6 +218,60 @@ def load_unwrapped(folder):
         return uv, seam, read_json(Path(folder) / "unwrap.json")
     except (OSError, ValueError) as error:
         raise JobFilesError(f"The coordinates in {folder} cannot be read: {error}. Try again.") from error
+
+
+def load_surface(folder):
+    """A mesh to be painted: PAINT_ARRAYS, and canonical and HAIR_ARRAYS where it has them -> UnwrappedHead of triangles.
+
+    vertices: (V,3) in the axes of the NPHM frame. Raises JobFilesError where arrays are missing or do not fit each other.
+    """
+    from .geometry.foreign import unwrapped_already
+
+    def refuse(what):
+        raise JobFilesError(f"The mesh in {folder} cannot be painted: {what}. Unwrap it again.")
+
+    arrays = load_arrays(folder, PAINT_ARRAYS, ("canonical", *HAIR_ARRAYS))
+    _check_arrays(arrays, 0, refuse)
+    if not len(arrays["faces"]) or arrays["faces"].shape[1] != 3:
+        refuse(f"it has faces {arrays['faces'].shape} instead of triangles")
+    if len(arrays.keys() & HAIR_ARRAYS.keys()) == 1:
+        refuse("its hair has no faces or no vertices")
+    return unwrapped_already(**arrays)
+
+
+def save_painting(textures, warnings, unwrapped, folder):
+    """Write a TextureSet for the mesh in the folder, an UnwrappedHead, and warnings; paint.json comes last."""
+    about = _save_textures(textures, unwrapped, Path(folder)) | {"warnings": list(warnings)}
+    (Path(folder) / "paint.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def load_painting(folder):
+    """What `save_painting` wrote -> SavedPainting. Raises JobFilesError where files are missing or damaged."""
+    folder = Path(folder)
+    try:
+        about = _read_table(folder / "paint.json", ABOUT_PAINTING)
+        _check_textures(about, "paint.json")
+        sides = {name: _picture_side(folder / f"{name}.png") for name in about["images"]}
+    except (OSError, ValueError) as error:
+        raise JobFilesError(f"The texture in {folder} cannot be read: {error}. Paint it again.") from error
+    return SavedPainting(
+        images={name: folder / f"{name}.png" for name in sides},
+        size=sides["albedo"],
+        hair_colour=tuple(about["hair_colour"]) if about["hair_colour"] else None,
+        warnings=tuple(about["warnings"]),
+    )
+
+
+def save_repainted(saved, painting, recipe, folder):
+    """Write a SavedHead with the images of a SavedPainting, and the recipe that leads to both, into a folder that is made."""
+    shutil.copytree(saved.folder, folder, dirs_exist_ok=True)
+    for path in (*painting.images.values(), painting.folder / THUMBNAIL):
+        shutil.copyfile(path, Path(folder) / path.name)
+    about = _read_about(saved.folder / "head.json")
+    about |= {"recipe": recipe, "images": list(painting.images), "warnings": list(painting.warnings)}
+    if None not in (painting.hair_colour, saved.hair_colour):
+        about["hair_colour"] = list(painting.hair_colour)
+    (Path(folder) / "head.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 
 def save_expressions(found, folder):
@@ -301,13 +378,18 @@ def load_array(path):
 def _read_about(path):
     """head.json -> dict with all its keys, of the kinds that `save_head` writes."""
     about = _read_table(path, ABOUT)
-    if about["images"] != [name for name in IMAGES + SURFACE_IMAGES if name in about["images"] or name in IMAGES]:
-        raise ValueError(f"{path.name} names the images {about['images']}")
+    _check_textures(about, path.name)
     _check_names(about["displacements"])
-    colour = about["hair_colour"] or ()
-    if len(colour) not in (0, 3) or not all(isinstance(value, int | float) and 0 <= value <= 255 for value in colour):
-        raise ValueError(f"{path.name} has no colour for its hair")
     return about
+
+
+def _check_textures(about, name):
+    """Raises ValueError for a description, from the file of that name, with other images or what is no hair colour."""
+    images, colour = about["images"], about["hair_colour"] or ()
+    if images != [image for image in IMAGES + SURFACE_IMAGES if image in images or image in IMAGES]:
+        raise ValueError(f"{name} names the images {images}")
+    if len(colour) not in (0, 3) or not all(isinstance(value, int | float) and 0 <= value <= 255 for value in colour):
+        raise ValueError(f"{name} has no colour for its hair")
 
 
 def read_json(path):
@@ -334,16 +416,19 @@ def _check_names(names):
         raise ValueError("displacements have no names of their own")
 
 
-def _picture_size(path):
-    """Width and height in px that a PNG file claims."""
+def _picture_side(path):
+    """Side in px that a square PNG file claims. Raises ValueError for what is none, or too large."""
     with path.open("rb") as file:
         start = file.read(24)
     if start[:8] != b"\x89PNG\r\n\x1a\n" or start[12:16] != b"IHDR" or len(start) < 24:
         raise ValueError(f"{path.name} is no PNG image")
-    return struct.unpack(">2L", start[16:])
+    width, height = struct.unpack(">2L", start[16:])
+    if not 0 < width == height <= LARGEST_PICTURE:
+        raise ValueError(f"{path.name} has {width} x {height} px")
+    return width
 
 
-def _check(folder, about, arrays, pictures):
+def _check(folder, about, arrays):
     """Shapes, kinds and index ranges: Blender crashes on a mesh with indices out of range."""
 
     def refuse(what):
@@ -354,9 +439,6 @@ def _check(folder, about, arrays, pictures):
     _check_arrays(arrays, len(about["displacements"]), refuse)
     if not len(arrays["faces"]) or not len(arrays["boundary"]):
         refuse("it has no faces or no neck boundary")
-    for name, (width, height) in pictures.items():
-        if not 0 < width == height <= LARGEST_PICTURE:
-            refuse(f"{name}.png has {width} x {height} px")
 
 
 def _check_arrays(arrays, moves, refuse):

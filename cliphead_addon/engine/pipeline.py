@@ -13,6 +13,7 @@ from .geometry.quads import QuadGrid, lay
 from .geometry.unwrap import unwrap
 from .hair_colour import dye, hair_colour
 from .nets.texture import seam_pairs
+from .recipes import look
 from .stages import Head, HeadCode, Prompt, TextureSet
 
 HINT_SIZE = 512  # px of the UV normal map that guides the texture
@@ -35,26 +36,18 @@ def generate(prompt, models, settings, progress=None, preview=None):
         timings[name] = time.perf_counter() - started
 
     with stage("Reading the words"):
-        words = colours = encoded(prompt, models)
+        words = encoded(prompt, models)
         warnings = [*words.warnings]
-        painter = models.texture_text or models.text
-        if painter is not models.text:
-            colours = painter.encode(prompt.text, required=False)
-            warnings += [f"For the texture: {warning}" for warning in colours.warnings if warning not in warnings]
-        avoid = painter.encode(prompt.negative, required=False)
     with stage("Choosing the head"):
         code = head_code(replace(prompt, sliders={}), words.embedding, models, warnings)
         moved = slide(code, prompt.sliders, models)
     with stage("Shaping the surface") as report:
         mesh = surface(code, models, settings, report)
     with stage("Unwrapping"):
-        painted = unwrapped = unwrap(mesh, models.layout, settings.alignment)
+        guide = body = unwrapped = unwrap(mesh, models.layout, settings.alignment)
         if unwrapped.report["damping"] < 1:
             strength = f"{unwrapped.report['damping']:.0%}"
             warnings.append(f"The landmark alignment was damped to {strength} so that no triangle folds.")
-        normal_uv = raster.normal_map(unwrapped, HINT_SIZE)
-        coverage = raster.coverage(unwrapped.uv, settings.texture_size)
-        across = seam_pairs(unwrapped.mesh.faces, unwrapped.uv, unwrapped.seam)
     if prompt.sliders:  # the texture is that of the head before sliders moved it
         with stage("Moving the sliders") as report:
             unwrapped = unwrap(surface(moved, models, settings, report), models.layout, settings.alignment)
@@ -62,30 +55,10 @@ def generate(prompt, models, settings, progress=None, preview=None):
         if settings.topology == "quads":
             unwrapped = with_quads(unwrapped, moved, models, settings, warnings)
         if not prompt.sliders:
-            painted = unwrapped  # the quads have fewer vertices
+            body = unwrapped  # the quads have fewer vertices
     with stage("Painting the texture") as report:
-        painting = models.texture.paint(
-            tokens(prompt, painter) if prompt.mix else colours.tokens,
-            avoid.tokens,
-            normal_uv,
-            coverage,
-            across,
-            seed=prompt.seed,
-            steps=settings.steps,
-            guidance=settings.guidance,
-            size=settings.texture_size,
-            progress=report,
-            preview=preview,
-        )
-    albedo, colour = painting.albedo, None
-    one_surface = models.head.hair is not None and settings.hair == "merged"
-    if one_surface or mesh.hair is not None:
-        canonical = painted.mesh.canonical
-        hairy = models.head.hairiness(code, canonical) if one_surface else models.head.under_hair(code, canonical)
-        parts = raster.part_map(models.quads, len(albedo)) if models.quads else None
-        colour = hair_colour(nearer(prompt).text, albedo, painted, hairy > 0.5, parts)
-        if one_surface:
-            albedo = dye(albedo, colour, painted, hairy)
+        textures, said = paint(prompt, models, settings, guide, report, preview, code, body)
+        warnings += [f"For the texture: {warning}" for warning in said if warning not in warnings]
     recipe = {
         "program": VERSION,
         "pack": {"name": models.pack.name, "version": models.pack.version},
@@ -93,8 +66,43 @@ def generate(prompt, models, settings, progress=None, preview=None):
         "settings": asdict(settings),
         "attributes": attributes(moved, models),
     }
-    textures = TextureSet(albedo, normal_uv, coverage, colour, painting.roughness, painting.relief)
     return Head(unwrapped, textures, recipe, tuple(warnings), timings)
+
+
+def paint(prompt, models, settings, unwrapped, progress=None, preview=None, code=None, body=None):
+    """Colours for a head that is unwrapped -> TextureSet, and what there is to say about the words.
+
+    unwrapped: UnwrappedHead of triangles, whose normals guide the texture. code: its HeadCode, None for the one that the prompt
+    leads to; body: the same head in fewer faces, or None. They matter only to hair, which gets its colour here. progress,
+    preview: as for `generate`.
+    """
+    painter, wanted = models.texture_text or models.text, look(prompt)
+    words = painter.encode(wanted.text, required=False)
+    normal_uv = raster.normal_map(unwrapped, HINT_SIZE)
+    coverage = raster.coverage(unwrapped.uv, settings.texture_size)
+    painting = models.texture.paint(
+        tokens(wanted, painter) if wanted.mix else words.tokens,
+        painter.encode(wanted.negative, required=False).tokens,
+        normal_uv,
+        coverage,
+        seam_pairs(unwrapped.mesh.faces, unwrapped.uv, unwrapped.seam),
+        seed=wanted.seed,
+        steps=settings.steps,
+        guidance=settings.guidance,
+        size=settings.texture_size,
+        progress=progress and (lambda _inner, fraction: progress("Painting the texture", fraction)),
+        preview=preview,
+    )
+    albedo, colour, body = painting.albedo, None, body or unwrapped
+    one_surface = models.head.hair is not None and settings.hair == "merged"
+    if one_surface or body.mesh.hair is not None:
+        code, canonical = code or recipe_code(prompt, models), body.mesh.canonical
+        hairy = models.head.hairiness(code, canonical) if one_surface else models.head.under_hair(code, canonical)
+        parts = raster.part_map(models.quads, len(albedo)) if models.quads else None
+        colour = hair_colour(nearer(wanted).text, albedo, body, hairy > 0.5, parts)
+        if one_surface:
+            albedo = dye(albedo, colour, body, hairy)
+    return TextureSet(albedo, normal_uv, coverage, colour, painting.roughness, painting.relief), words.warnings
 
 
 def surface(code, models, settings, progress=None):
@@ -152,7 +160,8 @@ def mixed(prompt):
 
 
 def nearer(prompt):
-    """The Prompt of the parent that a blend is nearer to; the prompt itself without a blend."""
+    """The Prompt whose look has most of a blend: that of the nearer parent; the prompt's own without a blend."""
+    prompt = look(prompt)
     if not prompt.mix:
         return prompt
     first, second, share = mixed(prompt)
@@ -166,6 +175,7 @@ def encoded(prompt, models):
 
 def tokens(prompt, painter):
     """What guides the texture, (T,D): the words as a TextModel reads them; for a blend what lies between the words of both."""
+    prompt = look(prompt)
     if not prompt.mix:
         return painter.encode(prompt.text, required=False).tokens
     first, second, share = mixed(prompt)

@@ -5,7 +5,7 @@ A recipe is what a head was made from; a preset is the same with a name, to be k
 """
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from .errors import ClipHeadError
 from .settings import Settings
@@ -17,6 +17,7 @@ SEED_LIMIT = 2**31  # Blender's integers, which carry the seed too, have 31 bits
 TOP = ("format", "name", "prompt", "settings", "pack", "program", "attributes")
 DEEPEST = 16  # blends within blends
 LONGEST = 1 << 20  # characters
+LOOK = ("text", "seed", "negative")  # what the texture may have of its own
 
 
 class RecipeError(ClipHeadError):
@@ -36,6 +37,16 @@ def choices(recipe):
         return Prompt(**prompt), Settings(**settings)
     except (KeyError, TypeError) as error:
         raise RecipeError(f"The head's recipe is incomplete ({error!r}). Generate the head again.") from error
+
+
+def look(prompt):
+    """The Prompt that a texture follows: the head's own, with what `Prompt.look` says instead. Raises RecipeError."""
+    if not prompt.look:
+        return prompt
+    if wrong := _wrong_in_look(prompt.look):
+        raise RecipeError(f"The head's recipe has a texture that cannot be painted: {wrong[1]}. Give the head a new texture.")
+    # A blend's texture lies between the words of both parents, unless it has words of its own.
+    return replace(prompt, look={}, mix=None if "text" in prompt.look else prompt.mix, **prompt.look)
 
 
 def to_preset(recipe, name):
@@ -70,9 +81,8 @@ def from_preset(text, source):
 
 
 def _check_prompt(text, source, path, prompt):
-    plain = {field.name: field.type for field in fields(Prompt)}
     for key, value in prompt.items():
-        kind, where = plain.get(key), (*path, key)
+        kind, where = KINDS.get(key), (*path, key)
         if kind is None:
             _refuse(text, source, where, f"'{key}' is unknown")
         elif key in ("sliders", "locks"):
@@ -94,12 +104,25 @@ def _check_prompt(text, source, path, prompt):
                 if not isinstance(value[parent], dict):
                     _refuse(text, source, (*where, parent), f"'{parent}' is not a table")
                 _check_prompt(text, source, (*where, parent), value[parent])
-        elif not {str: lambda v: isinstance(v, str), bool: lambda v: isinstance(v, bool), float: _is_number, int: _is_seed}[
-            kind
-        ](value):
+        elif key == "look":
+            if wrong := _wrong_in_look(value):
+                _refuse(text, source, (*where, *wrong[0]), wrong[1])
+        elif not IS[kind](value):
             _refuse(text, source, where, f"'{key}' is {value!r}")
     if "text" not in prompt:
         _refuse(text, source, path, "'text' is missing")
+
+
+def _wrong_in_look(found):
+    """What is wrong with a `Prompt.look`: (keys, words), or None."""
+    if not isinstance(found, dict):
+        return (), "'look' is not a table"
+    for name, value in found.items():
+        if name not in LOOK:
+            return (name,), f"'{name}' is unknown"
+        if not IS[KINDS[name]](value):
+            return (name,), f"'{name}' is {value!r}"
+    return None
 
 
 def _check_settings(text, source, settings):
@@ -118,6 +141,10 @@ def _is_number(value):
 
 def _is_seed(value):
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < SEED_LIMIT
+
+
+KINDS = {field.name: field.type for field in fields(Prompt)}
+IS = {str: lambda v: isinstance(v, str), bool: lambda v: isinstance(v, bool), float: _is_number, int: _is_seed}
 
 
 def _refuse(text, source, path, what):

@@ -21,6 +21,9 @@ class Prompt:
     )
     locks: dict = field(default_factory=dict)  # attribute -> value, in deviations of the population, that it is to have
     sliders: dict = field(default_factory=dict)  # attribute -> deviations to move it by; texture and UVs stay
+    look: dict = field(
+        default_factory=dict
+    )  # "text", "seed" and "negative" that the texture alone follows, where they are there
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The worker process: makes heads for Blender, or unwraps its meshes, one at a time, and keeps the models warm in between.
+"""The worker process: makes heads for Blender, unwraps and paints its meshes, one at a time, and keeps the models warm.
 
 $ python -I -u worker.py [--log FILE] [--wheelhouse FOLDER --data FOLDER] [--engine-module FILE]
 
@@ -58,13 +58,14 @@ def real_engine(progress):
         for name, seconds in HEAVY.items():
             progress("Starting the engine", seconds / max(HEAVY.values()))
             importlib.import_module(name, __package__)
-        from . import adapt, models, motion, pipeline, reshape, rigging
+        from . import adapt, models, motion, pipeline, repaint, reshape, rigging
     finally:
         gc.enable()
     gc.freeze()
     return SimpleNamespace(
         load_models=models.load_models,
         generate=pipeline.generate,
+        paint=repaint.repaint,
         express=motion.express,
         rig=rigging.rig,
         preview=reshape.preview,
@@ -183,18 +184,19 @@ class Worker:
 
     def load(self, message, progress):
         """The engine's models for a message's pack and device, and its Prompt and Settings."""
-        from .estimate import SECONDS, Estimate
+        from .estimate import PAINTING, SECONDS, Estimate
         from .recipes import choices
 
         prompt, settings = choices(message)
         key = message["pack"], settings.device
-        if message["type"] == "generate":  # the stages that seconds are known of
+        stages = {"generate": SECONDS, "paint": PAINTING}.get(message["type"])
+        if stages is not None:  # seconds are known of them
             skipped = {
                 "Starting the engine": self.engine is not None,
                 "Loading the models": key in self.models,
                 "Moving the sliders": not prompt.sliders,
             }
-            progress.estimate = Estimate(settings, [name for name in SECONDS if not skipped.get(name)], self.pace)
+            progress.estimate = Estimate(settings, [name for name in stages if not skipped.get(name)], self.pace)
         if self.engine is None:
             self.engine = self.find_engine(progress)
         if key not in self.models:
@@ -211,6 +213,19 @@ class Worker:
         head = self.engine.generate(prompt, models, settings, progress, self.previewer(message))
         progress("Writing the files", 0.0)
         save_head(head, message["folder"])
+        progress("Writing the files", 1.0)
+        self.pace = progress.estimate.pace
+
+    def paint(self, message, progress):
+        """A texture for the mesh in the job's folder, which is unwrapped already: a head made before, or any other."""
+        models, prompt, settings = self.load(message, progress)
+        from .jobfiles import load_surface, save_painting
+
+        progress("Painting the texture", 0.0)
+        unwrapped = load_surface(message["folder"])
+        found = self.engine.paint(prompt, models, settings, unwrapped, progress, self.previewer(message))
+        progress("Writing the files", 0.0)
+        save_painting(*found, unwrapped, message["folder"])
         progress("Writing the files", 1.0)
         self.pace = progress.estimate.pace
 
@@ -293,7 +308,15 @@ class Worker:
 
         return preview
 
-    JOBS = {"generate": make_head, "unwrap": unwrap, "express": express, "rig": rig, "reshape": reshape, "adapt": adapt}
+    JOBS = {
+        "generate": make_head,
+        "unwrap": unwrap,
+        "paint": paint,
+        "express": express,
+        "rig": rig,
+        "reshape": reshape,
+        "adapt": adapt,
+    }
 
 
 class Reporter:

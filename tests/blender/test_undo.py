@@ -28,6 +28,7 @@ PRESSED = {  # operators that change the file -> what they are pressed with
     "restore": {},
     "use_prompt": {"text": "an old man"},
     "random_seed": {},
+    "paint": {"prompt": "a ghost", "seed": 6},
     "add_expressions": {"kind": "named"},
     "show_expression": {"name": "kiss"},
     "keyframe_words": {"words": "wow"},
@@ -40,7 +41,9 @@ PRESSED = {  # operators that change the file -> what they are pressed with
     "mark_asset": {},
 }
 BEFORE = {"remove_line": "add_line", "remove_rig": "add_rig"}  # operator -> what is pressed before it
-INSIDE = ("apply_expressions", "apply_words", "apply_tracking", "apply_rig", "apply_unwrap")  # the second halves of others
+INSIDE = (  # the second halves of others
+    "apply_expressions", "apply_words", "apply_tracking", "apply_rig", "apply_unwrap", "apply_paint",
+)  # fmt: skip
 NO_CHANGE = (
     "save_preset",
     "remove_preset",

@@ -8,7 +8,16 @@ import fake_engine
 import numpy as np
 import pytest
 
-from cliphead_addon.engine.jobfiles import JobFilesError, load_head, save_head
+from cliphead_addon.engine.jobfiles import (
+    JobFilesError,
+    load_head,
+    load_painting,
+    load_surface,
+    save_arrays,
+    save_head,
+    save_painting,
+    save_repainted,
+)
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
@@ -147,3 +156,91 @@ def test_a_picture_that_claims_a_huge_size_is_refused(folder, side):
     (folder / "albedo.png").write_bytes(content)
     with pytest.raises(JobFilesError, match="albedo.png has"):
         load_head(folder)
+
+
+def surface_arrays():
+    mesh, seam, _, uv = fake_engine.ellipsoid(rings=12, segments=24)
+    return {"vertices": mesh.vertices, "faces": mesh.faces, "uv": uv, "seam": seam}
+
+
+@pytest.fixture
+def painted(tmp_path):
+    """The folder of a finished texture for a mesh with hair."""
+    folder = tmp_path / "painted"
+    folder.mkdir()
+    arrays = surface_arrays()
+    save_arrays(arrays | {"hair_vertices": arrays["vertices"], "hair_faces": arrays["faces"]}, folder)
+    wanted = Prompt("a man", look={"text": "a blond flibber", "seed": 9})
+    unwrapped = load_surface(folder)
+    save_painting(*fake_engine.paint(wanted, None, Settings(texture_size=256), unwrapped, print_nothing), unwrapped, folder)
+    return folder
+
+
+def test_a_mesh_to_be_painted_comes_as_it_was_sent(tmp_path):
+    arrays = surface_arrays()
+    save_arrays(arrays, tmp_path)
+    found = load_surface(tmp_path)
+    for name in ("vertices", "faces"):
+        np.testing.assert_array_equal(getattr(found.mesh, name), arrays[name])
+    np.testing.assert_array_equal(found.uv, arrays["uv"])
+    np.testing.assert_array_equal(found.seam, arrays["seam"])
+    assert found.mesh.hair is None
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"uv": np.zeros((5, 3, 2), np.float32)},
+        {"seam": np.int32([[0, 10**6]])},
+        {"vertices": np.full((1, 3), np.nan, np.float32)},
+        {"faces": np.zeros((0, 3), np.int32), "uv": np.zeros((0, 3, 2), np.float32)},
+        {"faces": np.int32([[0, 1, 2, 3]]), "uv": np.zeros((1, 4, 2), np.float32)},
+        {"hair_faces": np.int32([[0, 1, 2]])},
+        {"canonical": np.zeros((3, 3), np.float32)},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_a_mesh_that_cannot_be_painted_is_refused(tmp_path, change):
+    save_arrays(surface_arrays() | change, tmp_path)
+    with pytest.raises(JobFilesError, match="cannot be painted"):
+        load_surface(tmp_path)
+
+
+def test_a_texture_comes_back_as_it_went(painted):
+    found = load_painting(painted)
+    assert set(found.images) == {"albedo", "normal_uv", "roughness", "relief"} and found.size == 256
+    assert found.hair_colour == (200, 160, 90) and "flibber" in found.warnings[0] and found.folder == painted
+    assert (painted / "thumbnail.png").is_file()
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize(
+    "change", [{"images": ["albedo"]}, {"images": ["../albedo", "normal_uv"]}, {"hair_colour": [1]}, {"warnings": "none"}]
+)
+def test_a_texture_with_a_damaged_description_is_refused(painted, change):
+    about = json.loads((painted / "paint.json").read_text()) | change
+    (painted / "paint.json").write_text(json.dumps(about))
+    with pytest.raises(JobFilesError, match="Paint it again"):
+        load_painting(painted)
+
+
+@pytest.mark.parametrize("name", ["paint.json", "albedo.png", "relief.png"])
+def test_a_texture_without_its_files_is_refused(painted, name):
+    (painted / name).unlink()
+    with pytest.raises(JobFilesError, match="Paint it again"):
+        load_painting(painted)
+
+
+@pytest.mark.parametrize("words, hair", [("curls", (200, 160, 90)), ("bald", None)])
+def test_a_kept_head_gets_a_texture_and_stays_as_it_was(painted, tmp_path, words, hair):
+    made = fake_engine.generate(Prompt(words), None, Settings(), print_nothing)
+    save_head(made, tmp_path / "before")
+    before, painting, recipe = load_head(tmp_path / "before"), load_painting(painted), {"prompt": {"text": "new"}}
+    save_repainted(before, painting, recipe, tmp_path / "after")
+    after = load_head(tmp_path / "after")
+    assert after.recipe == recipe and after.hair_colour == hair and after.warnings == painting.warnings
+    np.testing.assert_array_equal(after.unwrapped.mesh.vertices, before.unwrapped.mesh.vertices)
+    for name, path in after.images.items():
+        assert path.read_bytes() == painting.images[name].read_bytes() != before.images[name].read_bytes() or name != "albedo"
+    assert load_head(tmp_path / "before").recipe == json.loads(json.dumps(made.recipe))

@@ -1,7 +1,7 @@
 """Presets: what is written can be read, and what is damaged is refused by source and line."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -11,7 +11,8 @@ from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
 OTHER = Prompt("a woman", 4, sliders={"age": 1.0})
-PROMPT = Prompt("a man", 3, sliders={"nose width": -1.5}, locks={"age": 0.2})
+LOOK = {"text": "a ghost", "seed": 8, "negative": "beard"}
+PROMPT = Prompt("a man", 3, sliders={"nose width": -1.5}, locks={"age": 0.2}, look=LOOK)
 RECIPE = {
     "program": "0.1.0",
     "pack": {"name": "starter", "version": "0.1.0"},
@@ -37,6 +38,9 @@ def test_a_preset_is_read_as_it_was_written():
         ('"seed": 3', '"sead": 3', "'sead' is unknown"),
         ('"variation": 1.0', '"variation": "much"', "'variation' is 'much'"),
         ('"nose width": -1.5', '"nose width": 99', "'nose width' is 99"),
+        ('"text": "a ghost"', '"text": 5', "'text' is 5"),
+        ('"seed": 8', '"seed": 8.5', "'seed' is 8.5"),
+        ('"negative": "beard"', '"steps": 3', "'steps' is unknown"),
         ('"texture_size": 512', '"texture_size": 513', "Texture size 513 px is not offered"),
         ('"hair": "object"', '"hair": "wig"', "Hair 'wig' is unknown"),
         ('"random": false', '"random": 0', "'random' is 0"),
@@ -54,6 +58,23 @@ def test_a_damaged_preset_is_refused_by_name_and_line(old, new, said):
 @pytest.mark.parametrize("text", ["", "[]", "3", "{}", '{"format": 1}', "[" * 100_000, "x" * (2 << 20)])
 def test_what_is_no_preset_is_refused(text):
     with pytest.raises(RecipeError, match="^man.json"):
+        recipes.from_preset(text, "man.json")
+
+
+def test_a_texture_follows_the_look_and_a_blends_only_if_it_has_words():
+    assert recipes.look(OTHER) is OTHER
+    assert recipes.look(PROMPT) == replace(PROMPT, look={}, **LOOK)
+    blend = Prompt("a man", 3, mix={"from": asdict(PROMPT), "to": asdict(OTHER), "share": 0.5}, look={"seed": 5})
+    assert recipes.look(blend) == replace(blend, seed=5, look={})
+    assert recipes.look(replace(blend, look=LOOK)).mix is None
+
+
+@pytest.mark.parametrize("look", [{"text": 3}, {"sliders": {}}, {"seed": -1}, "a ghost", [1]])
+def test_a_look_that_cannot_be_painted_is_refused(look):
+    with pytest.raises(RecipeError, match="new texture"):
+        recipes.look(Prompt("a man", look=look))
+    text = json.dumps({"format": 1, "prompt": {"text": "a man", "look": look}, "settings": {}})
+    with pytest.raises(RecipeError, match="^man.json, line 1"):
         recipes.from_preset(text, "man.json")
 
 

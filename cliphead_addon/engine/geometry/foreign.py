@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
 from ..errors import UnwrapError
-from ..stages import HeadMesh, UnwrappedHead
+from ..stages import HairMesh, HeadMesh, UnwrappedHead
 from .mesh import vertex_normals
 from .seam import DETOUR, closed_loops
 from .topology import edge_table, face_pairs, half_edges, split_fans
@@ -92,6 +92,25 @@ def unwrap_mesh(vertices, faces, layout=None, anchors=None, up=None, front=None,
         "warnings": warnings,
     }
     return UnwrappedHead(mesh, seam, used[source[neck]].astype(np.int32), uv, report)
+
+
+def unwrapped_already(vertices, faces, uv, seam, canonical=None, hair_vertices=None, hair_faces=None):
+    """A mesh of triangles that has texture coordinates (F,3,2) and a seam (S,2) as UnwrappedHead, its faces turned outwards.
+
+    vertices: (V,3) in the axes of the NPHM frame; canonical: (V,3), only of the pack's own heads; the hair, if any: (H,3) and
+    (G,3). Its report says whether it is `aligned`: laid out by landmarks, as the pack's heads are.
+    """
+    if _volume(vertices.astype(np.float64), faces) < 0:  # inside out, or mirrored on its way here
+        faces, uv = faces[:, ::-1], uv[:, ::-1]
+    mesh = HeadMesh(
+        vertices=vertices,
+        faces=faces,
+        canonical=vertices if canonical is None else canonical,
+        normals=vertex_normals(vertices, faces),
+        anchors=np.zeros((0, 3), np.float32),
+        hair=None if hair_vertices is None else HairMesh(hair_vertices, hair_faces),
+    )
+    return UnwrappedHead(mesh, seam, np.zeros(0, np.int32), uv, {"aligned": canonical is not None})
 
 
 def _checked(vertices, faces):
