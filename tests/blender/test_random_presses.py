@@ -5,6 +5,7 @@ import random
 import bpy
 import numpy as np
 import pytest
+from played import curves
 
 from cliphead_addon.blender import api, preferences
 from cliphead_addon.blender.expressions import find_head, find_rig
@@ -27,13 +28,12 @@ def plain(value):
     return value if isinstance(value, str | int | float | bool) else str(value)
 
 
-def curves(block):
+def keyframes(block):
     """Keyframes of a datablock by their path."""
     animation = block.animation_data
     if animation is None:
         return None
-    played = [] if animation.action is None else animation.action.fcurves
-    keyed = [(c.data_path, c.array_index, *(tuple(point.co) for point in c.keyframe_points)) for c in played]
+    keyed = [(c.data_path, c.array_index, *(tuple(point.co) for point in c.keyframe_points)) for c in curves(block)]
     return sorted(keyed), sorted(driver.data_path for driver in animation.drivers)
 
 
@@ -60,14 +60,14 @@ def file():
             "modifiers": [(m.name, m.type) for m in obj.modifiers],
             "groups": obj.vertex_groups.keys() if obj.type == "MESH" else None,
             "asset": obj.asset_data is not None,
-            "curves": curves(obj),
+            "curves": keyframes(obj),
         }
         if obj.type == "MESH":
             keys = obj.data.shape_keys
             about["points"] = positions(obj.data).tobytes()
             about["attributes"] = sorted((a.name, a.domain, a.data_type) for a in obj.data.attributes)
             about["keys"] = keys and [(key.name, round(key.value, 5), key_points(key).tobytes()) for key in keys.key_blocks]
-            about["played"] = keys and curves(keys)
+            about["played"] = keys and keyframes(keys)
         if obj.type == "ARMATURE":
             about["bones"] = [(bone.name, tuple(bone.head_local), tuple(bone.tail_local)) for bone in obj.data.bones]
             about["pose"] = [np.round(np.array(bone.matrix_basis), 6).tolist() for bone in obj.pose.bones]

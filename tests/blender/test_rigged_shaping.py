@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 import pytest
 from mathutils import Quaternion
+from played import curves
 from waiting import let_time_pass as let_jobs_pass
 
 from cliphead_addon.blender import api, shaping, sockets
@@ -108,7 +109,7 @@ def test_poses_keyframes_and_materials_stay(head):
     bpy.context.scene.frame_set(5)
     assert head.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(value)
     assert rig.pose.bones["head"].rotation_quaternion == turned
-    assert rig.animation_data.action.fcurves
+    assert curves(rig)
     assert {obj.name: [m.name for m in obj.data.materials] for obj in bpy.data.objects if obj.type == "MESH"} == materials
     assert sorted(bpy.data.objects.keys()) == objects
     teeth = next(obj for obj in rig.children if obj.name.endswith("Teeth"))
