@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from cliphead_addon.engine.errors import ClipHeadError
-from cliphead_addon.engine.expression_sets import NAMED
+from cliphead_addon.engine.expression_sets import NAMED, NEUTRAL
 from cliphead_addon.engine.jobfiles import save_head
 from cliphead_addon.engine.models import load_models
 from cliphead_addon.engine.pipeline import generate
@@ -67,7 +67,7 @@ def sheets(models):
         "prompts": (6, [(text, Prompt(text, seed=seed)) for seed, text in enumerate(PROMPTS)]),
         "expressions": (
             6,
-            [(name, Prompt(FACE, seed=2, expression=name)) for name in NAMED if name in models.head.expressions],
+            [(name, Prompt(FACE, seed=2, expression=name)) for name in (NEUTRAL, *NAMED) if name in models.head.expressions],
         ),
         "seeds": (4, [(f"{FAMILY}, seed {seed}", Prompt(FAMILY, seed=seed)) for seed in range(8)]),
     }
