@@ -36,14 +36,18 @@ class OfRecipe(Polled):
         return "" if read_recipe(context.object) is not None else t("Select a head that CLIP-Head has made")
 
 
-class MakesHeads(InObjectMode):
-    """An operator that makes heads: wanted(context) gives their prompts, settings and session.Places."""
+class Starts(Polled):
+    """An operator that starts the engine: pressed as a button it returns at once, called by a script it waits for the end."""
 
-    interactive = False  # set when a user pressed a button: the operator then returns at once
+    interactive = False  # whether a button was pressed
 
     def invoke(self, context, _event):
         self.interactive = not bpy.app.background
         return self.execute(context)
+
+
+class MakesHeads(Starts, InObjectMode):
+    """An operator that makes heads: wanted(context) gives their prompts, settings and session.Places."""
 
     def execute(self, context):
         try:
@@ -64,6 +68,15 @@ def refuse(operator, text):
     session.tell(text, failed=True)
     operator.report({"ERROR"}, text)
     return {"CANCELLED"}
+
+
+def done(operator, text, warnings=()):
+    """Tell the user what was done and what to know about it, in the status bar and in the panel."""
+    session.tell(text, warnings=warnings)
+    operator.report({"INFO"}, text)
+    for warning in warnings:
+        operator.report({"WARNING"}, warning)
+    return {"FINISHED"}
 
 
 def select_alone(context, obj):

@@ -12,7 +12,7 @@ from ..engine.expression_sets import ARKIT, NAMED, NEUTRAL, SETS
 from ..engine.jobfiles import load_expressions, save_arrays
 from ..engine.livelink import RATE, read_tracking
 from . import icons, preferences, session
-from .bases import InObjectMode, Polled, refuse
+from .bases import InObjectMode, Polled, Starts, done, refuse
 from .compat import undo_step
 from .family import find_rig
 from .head_object import read_recipe
@@ -62,20 +62,14 @@ def why_not_animated(head):
     return ""
 
 
-class HeadOperator(InObjectMode):
+class HeadOperator(Starts, InObjectMode):
     """An operator about the selected head."""
-
-    interactive = False  # set when a user pressed a button: the operator then returns at once
 
     @classmethod
     def obstacle(cls, context):
         if obstacle := why_not_animated(find_head(context.object)) or super().obstacle(context):
             return obstacle
         return t("The engine is busy: wait for it or cancel it") if session.state.job is not None else ""
-
-    def invoke(self, context, _event):
-        self.interactive = not bpy.app.background
-        return self.execute(context)
 
     def place(self, context, operator, choices):
         """Where the engine's answer goes when a pressed button's job ends; None for a script, which waits."""
@@ -271,10 +265,7 @@ class ApplyOperator(InObjectMode):
         except ClipHeadError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        session.tell(said, warnings=warnings)
-        for warning in warnings:
-            self.report({"WARNING"}, warning)
-        return {"FINISHED"}
+        return done(self, said, warnings)
 
 
 class CLIPHEAD_OT_apply_expressions(ApplyOperator, bpy.types.Operator):

@@ -7,7 +7,7 @@ import bpy
 from ..engine.errors import ClipHeadError, PromptError
 from ..engine.jobfiles import load_head
 from . import foreign, recent, session
-from .bases import InObjectMode, Polled, refuse, select_alone
+from .bases import InObjectMode, Polled, Starts, done, refuse, select_alone
 from .compat import undo_step
 from .head_object import add_head
 from .language import t
@@ -122,13 +122,10 @@ class CLIPHEAD_OT_apply_result(InObjectMode, bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         select_alone(context, head)
-        session.tell("Done", warnings=saved.warnings)
-        for warning in saved.warnings:
-            self.report({"WARNING"}, warning)
-        return {"FINISHED"}
+        return done(self, "Done", saved.warnings)
 
 
-class CLIPHEAD_OT_unwrap_as_head(Polled, bpy.types.Operator):
+class CLIPHEAD_OT_unwrap_as_head(Starts, bpy.types.Operator):
     """Cut the selected mesh of a head at the back and unwrap it, face large and in the middle, as all heads here are"""
 
     bl_idname = "cliphead.unwrap_as_head"
@@ -148,12 +145,6 @@ class CLIPHEAD_OT_unwrap_as_head(Polled, bpy.types.Operator):
         if not (obj.is_editable and obj.data.is_editable):
             return t("The mesh is linked from another file: make it local first")
         return t("A head is being made: wait for it or cancel it") if session.state.job is not None else ""
-
-    interactive = False  # set when a user pressed the button: the operator then returns at once
-
-    def invoke(self, context, _event):
-        self.interactive = not bpy.app.background
-        return self.execute(context)
 
     def execute(self, context):
         obj = context.object
@@ -188,12 +179,7 @@ class CLIPHEAD_OT_apply_unwrap(InObjectMode, bpy.types.Operator):
         except ClipHeadError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        words = f"Unwrapped; the face has {report['face_share']:.0%} of the map"
-        session.tell(words, warnings=report["warnings"])
-        self.report({"INFO"}, words)
-        for warning in report["warnings"]:
-            self.report({"WARNING"}, warning)
-        return {"FINISHED"}
+        return done(self, f"Unwrapped; the face has {report['face_share']:.0%} of the map", report["warnings"])
 
 
 def add_menu(self, _context):

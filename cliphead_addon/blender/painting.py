@@ -14,7 +14,7 @@ from ..engine.jobfiles import load_painting, save_arrays
 from ..engine.settings import Settings
 from ..engine.stages import Prompt
 from . import history, session
-from .bases import InObjectMode, Polled, refuse
+from .bases import InObjectMode, Starts, done, refuse
 from .compat import undo_step
 from .expressions import find_head, own_recipe
 from .foreign import HEAD_MAP, placed
@@ -104,7 +104,7 @@ def arrays_of(obj):
     return arrays
 
 
-class CLIPHEAD_OT_paint(Polled, bpy.types.Operator):
+class CLIPHEAD_OT_paint(Starts, bpy.types.Operator):
     """Paint the selected head, or a mesh unwrapped as one, after the description; its shape and the old material stay"""
 
     bl_idname = "cliphead.paint"
@@ -130,7 +130,6 @@ class CLIPHEAD_OT_paint(Polled, bpy.types.Operator):
         items=TEXTURE_ITEMS,
         options={"SKIP_SAVE"},
     )
-    interactive = False  # set when a user pressed a button: the operator then returns at once
 
     @classmethod
     def obstacle(cls, context):
@@ -138,11 +137,10 @@ class CLIPHEAD_OT_paint(Polled, bpy.types.Operator):
             return obstacle
         return t("The engine is busy: wait for it or cancel it") if session.state.job is not None else ""
 
-    def invoke(self, context, _event):
-        self.interactive = not bpy.app.background
+    def invoke(self, context, event):
         if not context.scene.cliphead.seed_locked and not self.properties.is_property_set("seed"):
             context.scene.cliphead.seed = random.randrange(1, 2**31)
-        return self.execute(context)
+        return super().invoke(context, event)
 
     def execute(self, context):
         panel = context.scene.cliphead
@@ -185,10 +183,7 @@ class CLIPHEAD_OT_apply_paint(InObjectMode, bpy.types.Operator):
         except ClipHeadError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        session.tell("The new texture is there; the old one is in the list of materials", warnings=warnings)
-        for warning in warnings:
-            self.report({"WARNING"}, warning)
-        return {"FINISHED"}
+        return done(self, "The new texture is there; the old one is in the list of materials", warnings)
 
 
 def put_on(obj, painting, look):

@@ -13,7 +13,7 @@ from ..engine.geometry.rig import BONES, Neck, skin_weights
 from ..engine.iris import iris_colour, paint_eye
 from ..engine.jobfiles import load_rig, save_arrays
 from . import session
-from .bases import InObjectMode, refuse, select_alone
+from .bases import InObjectMode, done, refuse, select_alone
 from .compat import undo_step
 from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, own_recipe
 from .family import find_rig
@@ -119,10 +119,7 @@ class CLIPHEAD_OT_apply_rig(InObjectMode, bpy.types.Operator):
         except ClipHeadError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        session.tell(f"Rigged: {len(rig.data.bones)} bones", warnings=about["warnings"])
-        for warning in about["warnings"]:
-            self.report({"WARNING"}, warning)
-        return {"FINISHED"}
+        return done(self, f"Rigged: {len(rig.data.bones)} bones", about["warnings"])
 
 
 class CLIPHEAD_OT_remove_rig(HeadOperator, bpy.types.Operator):

@@ -19,7 +19,7 @@ from ..engine.jobfiles import load_rig, load_shaped, save_arrays
 from ..engine.sliders import ENDS, GROUPS, LIMIT
 from ..engine.stages import Prompt
 from . import preferences, reshaping, session
-from .bases import MakesHeads, OfRecipe, Polled
+from .bases import MakesHeads, OfRecipe, Starts
 from .compat import undo_step
 from .expressions import find_head
 from .family import find_rig
@@ -301,18 +301,12 @@ def blended(recipe, other, share):
     return Prompt(first.text or second.text, first.seed, mix=mix)
 
 
-class OfShapedHead(Polled):
+class OfShapedHead(Starts):
     """Operators on a head that has sliders."""
-
-    interactive = False  # set when a user pressed a button: the operator then returns at once
 
     @classmethod
     def obstacle(cls, context):
         return why_not_shaped(find_head(context.object))
-
-    def invoke(self, context, _event):
-        self.interactive = not bpy.app.background
-        return self.execute(context)
 
     def execute(self, context):
         try:

@@ -16,14 +16,10 @@ class Prompt:
     variation: float = 1.0  # 0 = the mapper's mean head, 1 = the spread it was trained with
     expression_strength: float = 1.0  # 0 = neutral, 1 = as trained
     random: bool = False  # a head drawn from the whole population by the seed; the words then only guide the texture
-    mix: dict | None = (
-        None  # a blend, its "from" and "to" Prompts as dicts, "share" 0 .. 1 of the second: the text only names it
-    )
+    mix: dict | None = None  # a blend: "from" and "to" Prompts as dicts, "share" 0 .. 1 of the second; the text only names it
     locks: dict = field(default_factory=dict)  # attribute -> value, in deviations of the population, that it is to have
     sliders: dict = field(default_factory=dict)  # attribute -> deviations to move it by; texture and UVs stay
-    look: dict = field(
-        default_factory=dict
-    )  # "text", "seed" and "negative" that the texture alone follows, where they are there
+    look: dict = field(default_factory=dict)  # "text", "seed", "negative" of the texture's own, any of them
 
 
 @dataclass(frozen=True)

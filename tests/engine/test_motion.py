@@ -6,16 +6,10 @@ import pytest
 from cliphead_addon.engine import motion, pipeline
 from cliphead_addon.engine.errors import ClipHeadError
 from cliphead_addon.engine.expression_sets import ARKIT, NAMED, VISEMES, expand
-from cliphead_addon.engine.models import load_models
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
 PROMPT = Prompt("an old man", seed=4, expression="neutral")
-
-
-@pytest.fixture(scope="module")
-def models():
-    return load_models("starter", "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -7,18 +7,12 @@ import pytest
 
 from cliphead_addon.engine.geometry.foreign import unwrapped_already
 from cliphead_addon.engine.geometry.mesh import triangulate
-from cliphead_addon.engine.models import load_models
 from cliphead_addon.engine.pipeline import generate, paint, tokens
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
 SMALL = Settings(resolution=64, texture_size=256, steps=2, device="cpu")
 PROMPT = Prompt("a laughing woman with long curls", seed=7)
-
-
-@pytest.fixture(scope="module")
-def models():
-    return load_models("starter", "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cliphead_addon.engine.errors import Cancelled, ClipHeadError
-from cliphead_addon.engine.models import choose_device, load_models
+from cliphead_addon.engine.models import choose_device
 from cliphead_addon.engine.pipeline import generate
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
@@ -15,11 +15,6 @@ from cliphead_addon.engine.stages import Prompt
 SMALL = Settings(resolution=64, texture_size=256, steps=2, device="cpu")
 ODD_PROMPTS = ("an old man " * 700, "😀 a laughing woman 🎉", "אישה צעירה, a young woman", "a\x07 man\x1b[31m")
 PROMPT = Prompt("an old man with a wide nose, laughing", seed=7)
-
-
-@pytest.fixture(scope="module")
-def models():
-    return load_models("starter", "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from cliphead_addon.engine.geometry.foreign import unwrap_mesh, unwrapped_alread
 from cliphead_addon.engine.geometry.frames import uv_to_pixel
 from cliphead_addon.engine.geometry.register import register
 from cliphead_addon.engine.geometry.unwrap import unwrap
-from cliphead_addon.engine.models import load_models
 from cliphead_addon.engine.nets.texture import seam_pairs
 from cliphead_addon.engine.pipeline import paint
 from cliphead_addon.engine.repaint import carried, mean_head, repaint
@@ -19,11 +18,6 @@ from cliphead_addon.engine.stages import Prompt
 
 SETTINGS = Settings(resolution=64, texture_size=256, steps=4, hair="none", device="cpu")
 PROMPT = Prompt("a young woman with red lipstick", 3)
-
-
-@pytest.fixture(scope="module")
-def models():
-    return load_models("starter", "cpu")
 
 
 @pytest.fixture(scope="module")

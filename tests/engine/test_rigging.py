@@ -9,17 +9,11 @@ from cliphead_addon.engine import rigging
 from cliphead_addon.engine.geometry.frames import nphm_to_blender
 from cliphead_addon.engine.geometry.quads import QuadGrid, lay
 from cliphead_addon.engine.geometry.unwrap import unwrap
-from cliphead_addon.engine.models import load_models
 from cliphead_addon.engine.pipeline import recipe_code
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
 PROMPT, SETTINGS = Prompt("a man", seed=2, expression="neutral"), Settings(hair="none", density="low")
-
-
-@pytest.fixture(scope="module")
-def models():
-    return load_models("starter", "cpu")
 
 
 @pytest.fixture(scope="module")

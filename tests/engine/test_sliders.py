@@ -8,7 +8,6 @@ import pytest
 
 from cliphead_addon.engine import recipes
 from cliphead_addon.engine.errors import ClipHeadError
-from cliphead_addon.engine.models import load_models
 from cliphead_addon.engine.packs import open_pack
 from cliphead_addon.engine.pipeline import attributes, blend, generate, recipe_code, slide
 from cliphead_addon.engine.reshape import carry, follow, preview, rebuild
@@ -83,11 +82,6 @@ def test_points_go_along_with_anchors():
     np.testing.assert_allclose(carry(np.float32([[0.5, 0, 0]]), anchors, anchors + shift), [[0.5, 0.1, 0]], atol=1e-6)
     near = carry(anchors, anchors, anchors + shift * [[1], [0]])
     np.testing.assert_allclose(near, [[0, 0.1, 0], [1, 0, 0]], atol=1e-6)
-
-
-@pytest.fixture(scope="module")
-def models():
-    return load_models("starter", "cpu")
 
 
 def test_the_starter_pack_has_every_slider_in_little_space():

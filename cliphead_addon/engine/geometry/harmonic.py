@@ -65,8 +65,8 @@ class HarmonicSolver:
         degree = np.bincount(rows, weight, V) + np.bincount(columns, weight, V)
         first = upper.indptr[N]  # of the boundary's columns
         across = rows[first:] < N
-        place = rows[first:][across], columns[first:][across] - N
-        self.to_boundary = csr_matrix((weight[first:][across], place), shape=(N, B))
+        ends = rows[first:][across], columns[first:][across] - N
+        self.to_boundary = csr_matrix((weight[first:][across], ends), shape=(N, B))
         weight = -weight[:first]
         weight[diagonal[:N]] = degree[:N]
         try:
