@@ -57,7 +57,7 @@ def _painted(look, atlas, rng, cavity):
     creature = styles.CREATURES.get(style)
     _skin(canvas, creature)
     if cavity is not None:
-        canvas.rgb *= np.exp(-0.35 * cavity)[:, None]
+        canvas.rgb *= np.exp(-0.2 * cavity)[:, None]
     if style in styles.BODIES:
         canvas.layer("body")
         styles.BODIES[style](canvas)
@@ -130,13 +130,13 @@ def _skin(c, creature):
 def _mottling(c):
     """(T,) log melanin about the tone: patches from centimetres to pores, and the regions that are paler or darker."""
     f, p, look = c.f, c.p, c.look
-    uneven = 1 + 0.6 * look.wrinkles
-    melanin = uneven * (0.10 * c.noise(4.0) + 0.10 * c.noise(1.4)) + 0.10 * c.noise(0.42) + 0.09 * c.noise(0.17)
-    melanin += 0.05 * c.noise(0.09)
+    uneven = 0.5 + 0.6 * look.wrinkles
+    melanin = uneven * (0.10 * c.noise(4.0) + 0.10 * c.noise(1.4) + 0.08 * c.noise(0.42)) + 0.05 * c.noise(0.17)
+    melanin += 0.03 * c.noise(0.09)
     melanin -= 0.10 * bell(f["bridge"], 0.8)
     melanin += 0.10 * ramp(f["neck"], 3) + 0.9 * bell(f["nostril"], 0.45) + 0.2 * bell(f["nostril"], 0.9)
     below = 0.5 - 0.5 * f["lid_up"]
-    melanin += (0.22 + 0.25 * look.wrinkles) * bell(f["lid"], 0.9) * (0.6 + 0.6 * below)
+    melanin += (0.06 + 0.3 * look.wrinkles) * bell(f["lid"], 0.9) * (0.6 + 0.6 * below)
     melanin += 0.5 * ramp(f["ear"] - 0.1, 0.4) * ramp(8.35 - np.abs(p[:, 0]), 0.9)  # the ear's hollow
     return melanin
 
@@ -145,11 +145,11 @@ def _redness(c):
     """(T,) log blood about its mean: cheeks, nose, ears, chin, lids, and fine capillaries."""
     f, look = c.f, c.look
     red, flush, fine = look.redness, c.noise(0.9), c.noise(0.28)
-    blood = 0.14 * c.noise(2.6) + (0.14 + 0.05 * look.wrinkles) * flush + 0.13 * fine + 0.09 * c.noise(0.12)
+    blood = 0.12 * c.noise(2.6) + (0.10 + 0.08 * look.wrinkles) * flush + 0.08 * fine + 0.05 * c.noise(0.12)
     blood += bell(f["cheek"], 2.4) * (0.12 + 1.6 * red) * (1 + 0.25 * flush + 0.15 * fine)
     blood += bell(f["nose"], 1.3) * (0.2 + 1.4 * red) + bell(f["nose_wing"], 0.6) * (0.3 + 0.3 * red)
     blood += ramp(f["ear"] - 0.1, 1.3) * (0.5 + 0.6 * red) + bell(f["chin"], 1.3) * (0.12 + 0.5 * red)
-    blood += bell(f["lash"], 0.2) * 0.8 + bell(f["lid"], 0.9) * 0.15
+    blood += bell(f["lash"], 0.2) * 0.6 + bell(f["lid"], 0.9) * 0.08
     capillaries = np.exp(-np.abs(c.noise(0.55)) / 0.09) * (bell(f["cheek"], 1.8) + bell(f["nose_wing"], 0.9))
     return blood + capillaries * (0.25 * red + 0.3 * look.wrinkles) - 0.12 * bell(f["bridge"], 0.8)
 
@@ -180,12 +180,12 @@ def _wrinkles(c, melanin, blood):
     crinkle = np.maximum(c.noise(0.24, (0.45, 1.7, 0.8)) - 0.1, 0) + 0.7 * np.maximum(c.noise(0.16, (1.2, 0.7, 1)), 0)
     crinkle = old**1.5 * crinkle * (0.5 + bell(f["lid"], 2.0) + 0.6 * ramp(f["neck"], 2))
     lip_lines = old**2 * np.maximum(c.noise(0.16, (1.4, 0.25, 0.5)) - 0.3, 0) * bell(f["lip"] + 0.45, 0.4) * c.is_skin
-    melanin += 1.15 * lines + 0.16 * shallow + 0.13 * crinkle + 0.3 * lip_lines
+    melanin += 0.9 * lines + 0.16 * shallow + 0.05 * crinkle + 0.3 * lip_lines
     blood += 0.5 * lines + 0.08 * shallow
     c.relief += -0.45 * lines - 0.10 * shallow - 0.06 * crinkle - 0.12 * lip_lines
     spots = ramp(c.noise(0.55) - 2.0 + 0.25 * c.noise(0.2), 0.5) * old**2 * (f["hairline"] > -8.5)
     melanin += 0.8 * spots
-    return np.minimum(lines + crinkle, 1)
+    return np.minimum(lines + 0.4 * crinkle, 1)
 
 
 def _moles(c, melanin):
@@ -213,9 +213,9 @@ def _veins(c):
     f, p = c.f, c.p
     where = ramp(np.abs(p[:, 0]) - 5.2, 1.5) * ramp(p[:, 1] - 4.0, 2) + 0.8 * ramp(f["neck"], 2) + 0.6 * bell(f["lid"], 1.1)
     where = np.clip(where, 0, 1) * c.is_skin
-    width = 0.04 + 0.03 * amount
+    width = 0.07 + 0.04 * amount
     branches = np.exp(-np.abs(c.noise(2.6) + 0.25 * c.noise(0.8)) / width) + 0.6 * np.exp(-np.abs(c.noise(1.3)) / width)
-    c.glaze((120, 168, 205), 0.55 * amount * np.minimum(branches, 1) * where)
+    c.glaze((120, 168, 205), 0.3 * amount * np.minimum(branches, 1) * where)
     c.relief += 0.18 * amount * np.minimum(branches, 1) * where
 
 

@@ -40,8 +40,9 @@ from cliphead_addon.engine.nets.texture import TextureModel
 from cliphead_addon.engine.packs import open_pack, seal, set_part
 from tools.evaluate import Network
 from tools.studio import captions, skin, spots
-from tools.studio.atlas import studio_atlas, studio_layout
+from tools.studio.atlas import EYE, studio_atlas, studio_layout
 from tools.studio.expressions import EXPRESSIONS
+from tools.studio.eyes import IRIS_RADIUS
 from tools.studio.ict import triangles
 from tools.studio.look import random_look
 from tools.studio.people import Population
@@ -377,7 +378,9 @@ def importance(atlas):
     marks = atlas.marks
     places = np.concatenate([marks.eyes, marks.landmarks[48:]])
     near = np.linalg.norm(atlas.position[:, None] - places, axis=-1).min(1) < 1.8  # cm
-    weight = 1 + 7 * atlas.image(near.astype(np.float32)[:, None])[..., 0]
+    iris = (atlas.part == EYE) & (atlas.regions["eye_axis"] < IRIS_RADIUS)  # smaller than a place of the latent image
+    weight = 1 + 7 * near + 50 * iris
+    weight = atlas.image(weight.astype(np.float32)[:, None])[..., 0]
     return weight / weight.mean()
 
 
