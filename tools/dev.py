@@ -29,10 +29,10 @@ WINDOWS = os.name == "nt"
 Environment = collections.namedtuple("Environment", "folder python requirements imports")
 
 ENGINES = (  # either runs everything; the first that this computer can have is taken
-    Environment(".venv", (3, 11), ("-r", "constraints.txt", "bpy==4.5.15"), "numpy scipy qdldl skimage torch bpy"),
-    Environment(".venv-cp313", (3, 13), ("-r", "constraints-cp313.txt", "bpy==5.2.3"), "numpy scipy qdldl skimage torch bpy"),
+    Environment(".venv", (3, 11), ("-r", "constraints.txt", "bpy==4.5.15"), "numpy scipy cvxopt skimage torch bpy"),
+    Environment(".venv-cp313", (3, 13), ("-r", "constraints-cp313.txt", "bpy==5.2.3"), "numpy scipy cvxopt skimage torch bpy"),
 )
-BLENDER_TOOLS = ("numpy", "pillow", "pytest", "qdldl", "safetensors", "scipy", "tomli_w")
+BLENDER_TOOLS = ("cvxopt", "numpy", "pillow", "pytest", "safetensors", "scipy", "tomli_w")
 BLENDERS = {  # Blender's side alone, for its tests; the worker runs in an engine environment
     "4.5": Environment(".venv-4.5", (3, 11), ("-c", "constraints.txt", "bpy==4.5.15") + BLENDER_TOOLS, "numpy bpy"),
     "5.0": Environment(".venv-5.0", (3, 11), ("-c", "constraints.txt", "bpy==5.0.1") + BLENDER_TOOLS, "numpy bpy"),

@@ -24,8 +24,8 @@ NOT_ENGINE = {  # pinned too, but for tests, developers and the bpy package
 PLATFORMS = {  # Blender's name -> pip's names, newest first
     "linux-x64": [*(f"manylinux_2_{n}_x86_64" for n in range(28, 4, -1)), "manylinux2014_x86_64", "manylinux1_x86_64"],
     "windows-x64": ["win_amd64"],
-    "macos-arm64": ["macosx_14_0_arm64", "macosx_14_0_universal2"],
-    "macos-x64": ["macosx_14_0_x86_64", "macosx_14_0_universal2"],
+    "macos-arm64": ["macosx_15_0_arm64", "macosx_15_0_universal2"],
+    "macos-x64": ["macosx_15_0_x86_64", "macosx_15_0_universal2"],
 }
 
 

@@ -1,7 +1,7 @@
 """Harmonic maps of disks: cotangent weights, one factorisation, any boundary values."""
 
 import numpy as np
-import qdldl
+from cvxopt import cholmod, matrix, spmatrix
 from scipy.sparse import csc_matrix, csr_matrix
 
 from ..errors import UnwrapError
@@ -69,9 +69,11 @@ class HarmonicSolver:
         self.to_boundary = csr_matrix((weight[first:][across], ends), shape=(N, B))
         weight = -weight[:first]
         weight[diagonal[:N]] = degree[:N]
+        inside = spmatrix(*(matrix(np.ascontiguousarray(part)) for part in (weight, columns[:first], rows[:first])), (N, N))
+        self.factor = cholmod.symbolic(inside)
         try:
-            self.factor = qdldl.Solver(csc_matrix((weight, rows[:first], upper.indptr[: N + 1]), shape=(N, N)), upper=True)
-        except RuntimeError as error:
+            cholmod.numeric(inside, self.factor)
+        except ArithmeticError as error:
             raise UnwrapError(
                 "Some vertices of the mesh are not connected to its boundary. Clean the mesh to one piece."
             ) from error
@@ -81,9 +83,9 @@ class HarmonicSolver:
         values = np.asarray(values, np.float64)
         result = np.empty((len(self.inner) + len(self.boundary), values.shape[1]))
         result[self.boundary] = values
-        pull = self.to_boundary @ values
-        for axis in range(values.shape[1]):
-            result[self.inner, axis] = self.factor.solve(np.ascontiguousarray(pull[:, axis]))
+        inside = matrix(self.to_boundary @ values)
+        cholmod.solve(self.factor, inside)
+        result[self.inner] = inside
         return result
 
 
