@@ -98,8 +98,9 @@ class HeadModel:
         return HeadField(self.identity, code.identity, self.low, self.high)
 
     def hair_field(self, code):
-        """The hair's signed distance for a HeadCode; only for packs that have hair."""
-        return HeadField(self.identity, code.identity, self.hair.low, self.hair.high, self.hair.output)
+        """The hair's signed distance for a HeadCode as a function of points (N,3); only for packs that have hair."""
+        field = HeadField(self.identity, code.identity, self.hair.low, self.hair.high, self.hair.output)
+        return hair_surface.thickened(field)
 
     def under_hair(self, code, canonical):
         """Which canonical points (V,3) of the skin lie below hair -> (V,) bool."""

@@ -40,6 +40,13 @@ def bald(points):
     return np.full(len(points), 0.1, np.float32)
 
 
+def torn_lock(points):
+    """A lock that hangs beside the head, thinner than a network can tell from nothing: pierced twice."""
+    lock = np.abs(points - [0.55, -0.2, 0]) - [0.02, 0.35, 0.2]
+    holes = sum(0.024 * np.exp(-(((points[:, 1:] - [y, 0]) / 0.03) ** 2).sum(axis=1)) for y in (-0.05, -0.3))
+    return (lock.max(axis=1) + holes).astype(np.float32)
+
+
 class AnalyticHead(HeadModel):
     """A head model of two fields; its expression network moves every point."""
 
@@ -83,6 +90,16 @@ def test_nothing_of_the_hair_is_hidden_inside_the_skin(found):
     assert np.abs(depth).min() < 0.02  # but it reaches the skin: there is no gap at the hairline
     everything, _ = hair.surface.isosurface(cap, HAIR_LOW, HAIR_HIGH, 64)
     assert (skin(everything) < -0.1).any()  # so there was something to hide
+
+
+def test_hanging_hair_holds_together():
+    def handles(field):
+        return 1 - topology.euler(hair.extract(field, skin, HAIR_LOW, HAIR_HIGH, 96)[1]) / 2
+
+    assert handles(torn_lock) == 2
+    assert handles(hair.thickened(torn_lock)) == 0
+    on_top = np.float32([[0, hair.HANGS[0] + 0.01, 0.2]])
+    assert hair.thickened(cap)(on_top) == cap(on_top)  # the hairline stays where it is
 
 
 def test_hair_faces_look_outward(found):

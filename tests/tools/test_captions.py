@@ -7,7 +7,7 @@ import pytest
 
 from cliphead_addon.engine.nets.text import normalise
 from tools.studio import captions, vocabulary
-from tools.studio.look import BEARDS, HAIR_COLOURS, SCALPS, STYLES, Look
+from tools.studio.look import BEARDS, HAIR_COLOURS, LIPS, MAKE_UPS, SCALPS, STYLES, Look
 from tools.studio.people import OPPOSITES, Person
 
 LOOK = Look(
@@ -92,6 +92,16 @@ def test_the_bald_have_no_hair_colour():
     assert any("bald" in text for text, _ in found)
     assert not any("hair" in topics for _, topics in found)
     assert any("black hair" in text for text, _ in sentences(look=replace(LOOK, hair=HAIR_COLOURS.index("black"))))
+
+
+@pytest.mark.parametrize("name", ["clown", "gothic"])
+def test_striking_make_up_is_always_said(name):
+    found = sentences(look=replace(LOOK, make_up=MAKE_UPS.index(name)))
+    assert all("make-up" in topics for _, topics in found)
+
+
+def test_a_mans_lipstick_is_always_said():
+    assert all("lips" in topics for _, topics in sentences(look=replace(LOOK, lips=LIPS.index("red lipstick"))))
 
 
 @pytest.mark.parametrize("style", STYLES[1:])

@@ -117,6 +117,12 @@ class _Head:
     def age(self):
         return self.person.age
 
+    @property
+    def striking(self):
+        """Whether nobody would leave the make-up out: else sentences without a word of it would get such faces at times."""
+        name, mans = MAKE_UPS[self.look.make_up], self.man and (self.look.make_up > 0 or self.look.lips > 1)
+        return not self.look.style and (name in ("clown", "gothic") or mans)
+
 
 def describe(person, attributes, look, expression, rng):
     """A sentence about a head, and what it speaks of.
@@ -126,7 +132,7 @@ def describe(person, attributes, look, expression, rng):
     """
     head = _Head(person, attributes, look, person.gender > 0.5)
     faces = {expression: 1.0} if isinstance(expression, str) else {n: w for n, w in expression.items() if w}
-    plain = look.style == 0 and set(faces) <= {"neutral"}
+    plain = look.style == 0 and not head.striking and set(faces) <= {"neutral"}
     if plain and rng.random() < 0.02:
         return "", frozenset({"style", "expression"})
     return _Sentence(head, faces, rng).build()
@@ -162,6 +168,9 @@ class _Sentence:
         if self.chance(0.2):  # there are many hairs to learn
             tellers.remove(self.say_hair)
             self.say_hair()
+        if self.head.striking:
+            tellers.remove(self.say_make_up)
+            self.say_make_up()
         most = int(self.pick((0, 1, 1, 2, 2, 3, 3, 4, 5, 7, 10)))
         measured, local = list(self.measured_things()), list(self.local_things())
         while most > 0:

@@ -12,6 +12,8 @@ HIDDEN = 0.008  # NPHM units: hair faces deeper than this inside the skin are le
 SMALLEST = 0.02  # of all faces: smaller loose pieces are left out
 UNKNOWN_COLOUR = (70, 50, 38)  # sRGB, a dark brown, where the texture shows none
 LOOSE = 0.012  # NPHM units above the skin from where on a merged surface is hair and does not move with the face (3 mm)
+THICKER = 0.006  # NPHM units: what hangs is made so much thicker (1.5 mm), as its thin ends would be torn
+HANGS = 0.45, 0.15  # NPHM units, heights between which this sets in, below the hairline
 FAR = 0.1  # NPHM units: the skin's distance outside of the box that it was trained in
 
 
@@ -26,6 +28,12 @@ def inside_box(field, low, high):
         return values
 
     return bounded
+
+
+def thickened(field):
+    """A hair field whose hanging ends hold together. field: callable (N,3) -> (N,) -> another such callable"""
+    top, bottom = HANGS
+    return lambda points: field(points) - THICKER * np.clip((top - points[:, 1]) / (top - bottom), 0, 1)
 
 
 def union(*fields):
