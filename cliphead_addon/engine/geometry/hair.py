@@ -12,8 +12,8 @@ HIDDEN = 0.008  # NPHM units: hair faces deeper than this inside the skin are le
 SMALLEST = 0.02  # of all faces: smaller loose pieces are left out
 UNKNOWN_COLOUR = (70, 50, 38)  # sRGB, a dark brown, where the texture shows none
 LOOSE = 0.012  # NPHM units above the skin from where on a merged surface is hair and does not move with the face (3 mm)
-THICKER = 0.006  # NPHM units: what hangs is made so much thicker (1.5 mm), as its thin ends would be torn
-HANGS = 0.45, 0.15  # NPHM units, heights between which this sets in, below the hairline
+THICKER = 0.005  # NPHM units: what hangs is made so much thicker (1.2 mm), as its thin ends would be torn
+HANGS = 0.3, 0.1  # NPHM units, heights between which this sets in, below the hairline
 FAR = 0.1  # NPHM units: the skin's distance outside of the box that it was trained in
 
 
