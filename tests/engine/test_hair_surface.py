@@ -43,7 +43,7 @@ def bald(points):
 def torn_lock(points):
     """A lock that hangs beside the head, thinner than a network can tell from nothing: pierced twice."""
     lock = np.abs(points - [0.55, -0.2, 0]) - [0.02, 0.35, 0.2]
-    holes = sum(0.024 * np.exp(-(((points[:, 1:] - [y, 0]) / 0.03) ** 2).sum(axis=1)) for y in (-0.05, -0.3))
+    holes = sum(0.0225 * np.exp(-(((points[:, 1:] - [y, 0]) / 0.03) ** 2).sum(axis=1)) for y in (-0.05, -0.3))
     return (lock.max(axis=1) + holes).astype(np.float32)
 
 
@@ -94,7 +94,7 @@ def test_nothing_of_the_hair_is_hidden_inside_the_skin(found):
 
 def test_hanging_hair_holds_together():
     def handles(field):
-        return 1 - topology.euler(hair.extract(field, skin, HAIR_LOW, HAIR_HIGH, 96)[1]) / 2
+        return 1 - topology.euler(hair.extract(field, skin, HAIR_LOW, HAIR_HIGH, 160)[1]) / 2
 
     assert handles(torn_lock) == 2
     assert handles(hair.thickened(torn_lock)) == 0
