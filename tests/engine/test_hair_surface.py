@@ -94,7 +94,7 @@ def test_nothing_of_the_hair_is_hidden_inside_the_skin(found):
 
 def test_hanging_hair_holds_together():
     def handles(field):
-        return 1 - topology.euler(hair.extract(field, skin, HAIR_LOW, HAIR_HIGH, 160)[1]) / 2
+        return 1 - topology.euler(hair.extract(field, skin, HAIR_LOW, HAIR_HIGH, 200)[1]) / 2
 
     assert handles(torn_lock) == 2
     assert handles(hair.thickened(torn_lock)) == 0
