@@ -22,6 +22,7 @@ ranks captions of held-out renders (tools/evaluate_clip.py); both take the pack'
 
 # ruff: noqa: E402
 import argparse
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -278,23 +279,25 @@ def evaluate_words(pack, count, first_seed, resolution, seeds):
 
     Then how the spread over seeds of what two plain sentences leave open compares with that of the people whom they fit.
     """
-    people, models = Population(), load_models(pack.folder)
+    people, models, network = Population(), load_models(pack.folder), Network(pack)
     observer, barber = Observer(people), hair.Barber(people)
     with tempfile.TemporaryDirectory() as folder:  # made anew: it must mean what `unwrap` means today
         atlas = studio_atlas(people, models.layout, 512, folder)
 
-    def look_at(text, seed):
-        """Sentence -> attributes, hair style."""
-        code = models.mappers.map(models.text.encode(text).embedding, Prompt(text, seed=seed))
-        mesh = models.head.mesh(code, resolution)
+    def look_at(code, worn="object"):
+        """HeadCode -> attributes, hair style."""
+        mesh = models.head.mesh(code, resolution, hair=worn)
         skin = observer.vertices_of(unwrap(mesh, models.layout), atlas)
         return observer.read(skin), hair_style(barber, skin, mesh.hair)
+
+    def asked_for(text, seed):
+        return models.mappers.map(models.text.encode(text).embedding, Prompt(text, seed=seed))
 
     middle = observer.medians | {"gender": 0.5}
     tally, missed = {}, []
     for i in range(count):
         text, wanted, styles = random_sentence(np.random.default_rng([first_seed, i]))
-        found, style = look_at(text, i)
+        found, style = look_at(asked_for(text, i))
         right = {name: (found[name] > middle[name]) == (sign > 0) for name, sign in wanted.items()}
         if styles and models.head.hair is not None:
             right["hair style"] = style in styles
@@ -314,9 +317,15 @@ def evaluate_words(pack, count, first_seed, resolution, seeds):
         ("a person", set(), lambda person: True),
         ("an old man", {"age", "gender"}, lambda person: person.gender > 0.5 and person.age >= 60),
     ):
-        rows = [look_at(text, seed)[0] for seed in range(seeds)]
-        theirs = observer.deviations_among(fits)
-        ratio = {name: np.std([row[name] for row in rows]) / theirs[name] for name in rows[0] if name not in said}
+        # The same way for both: what is read from a surface is smaller than what it was made from.
+        fitting = itertools.islice(filter(fits, map(people.person, itertools.count(first_seed))), seeds)
+        crowds = [asked_for(text, seed) for seed in range(seeds)], [network.code(people.shape_code(p)) for p in fitting]
+        ours, theirs = ([look_at(code, "none")[0] for code in crowd] for crowd in crowds)
+        ratio = {
+            name: np.std([row[name] for row in ours]) / np.std([row[name] for row in theirs])
+            for name in ours[0]
+            if name not in said
+        }
         inside = np.mean([0.6 <= value <= 1.4 for value in ratio.values()])
         print(f"  {text:20s} mean {np.mean(list(ratio.values())):.2f}, within the band {inside:.0%} of {len(ratio)} attributes")
         print("   ", "  ".join(f"{name} {value:.2f}" for name, value in ratio.items() if not 0.6 <= value <= 1.4))

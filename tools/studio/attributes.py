@@ -71,13 +71,9 @@ class Observer:
         return [word for _, word in sorted(found, reverse=True)]
 
     @cached_property
-    def _persons(self):
-        return [self.population.person(seed) for seed in MEASURED_SEEDS]
-
-    @cached_property
     def _people(self):
         """Attributes of the population's measured people, name -> (n,)."""
-        rows = [self.read(self.population.vertices(person)) for person in self._persons]
+        rows = [self.read(self.population.vertices(self.population.person(seed))) for seed in MEASURED_SEEDS]
         return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
     @cached_property
@@ -96,11 +92,6 @@ class Observer:
     @cached_property
     def deviations(self):
         return {name: float(np.std(values)) for name, values in self._people.items()}
-
-    def deviations_among(self, fits):
-        """Name -> standard deviation over the measured people for whom `fits(person)` holds."""
-        chosen = [fits(person) for person in self._persons]
-        return {name: float(np.std(values[chosen])) for name, values in self._people.items()}
 
     @cached_property
     def _probe(self):
