@@ -138,13 +138,14 @@ class Maker:
         from cliphead_addon.engine import models, pipeline
 
         torch.set_num_threads(threads)
+        self.threads = threads
         self.models, self.pipeline = models.load_models(pack, device), pipeline
 
     def make(self, row):
         """Row -> its files, name to bytes: the caller's disk may be another computer's. Raises ClipHeadError."""
         with tempfile.TemporaryDirectory(prefix="cliphead_") as folder:
             head = self.pipeline.generate(row.prompt, self.models, row.settings)
-            generate.deliver(head, Path(folder))
+            generate.deliver(head, Path(folder), self.threads)
             return {name: (Path(folder) / name).read_bytes() for name in generate.DELIVERED}
 
 

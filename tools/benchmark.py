@@ -8,6 +8,7 @@ $ python3 tools/dev.py bench unwrap --heads 200
 $ python3 tools/dev.py bench quads
 $ python3 tools/dev.py bench sliders
 $ python3 tools/dev.py bench worker
+$ python3 tools/dev.py bench batch --heads 12
 """
 
 # ruff: noqa: E402
@@ -42,6 +43,7 @@ OTHERS = (
     "quads",
     "sliders",
     "worker",
+    "batch",
 )  # in modules of their own, each with its own imports
 PROMPT = "an old man with a wide nose, laughing"
 

@@ -60,13 +60,13 @@ def make(prompt, settings, pack, version, out):
     print(f"The same head again: python3 tools/dev.py generate --recipe {out / 'recipe.json'}")
 
 
-def deliver(head, out):
-    """Blender's side in a process of its own, so that bpy's messages and its way of ending stay there."""
+def deliver(head, out, threads=0):
+    """Blender's side in a process of its own, so that bpy's messages and its way of ending stay there. threads: 0 for all."""
     from cliphead_addon.engine.jobfiles import save_head
 
     with tempfile.TemporaryDirectory(prefix="cliphead_") as job:
         save_head(head, job)
-        command = [sys.executable, "-m", "cliphead_addon.blender.studio", job, str(out)]
+        command = [sys.executable, "-m", "cliphead_addon.blender.studio", "--threads", str(threads), job, str(out)]
         blender = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
     missing = [name for name in DELIVERED if not (out / name).is_file()]
     if blender.returncode or missing:

@@ -1,9 +1,10 @@
 """A finished head as files to hand over: a .blend, a .glb, a portrait, its images and its recipe.
 
-$ python -m cliphead_addon.blender.studio JOB_FOLDER OUT_FOLDER
+$ python -m cliphead_addon.blender.studio [--threads 1] JOB_FOLDER OUT_FOLDER
 $ python -m cliphead_addon.blender.studio --portraits PIXELS JOB_FOLDER [JOB_FOLDER ...]      head.png in each of them
 """
 
+import argparse
 import json
 import math
 import os
@@ -35,10 +36,10 @@ LIGHTS = {  # direction from the head's centre (towards -Y is the face), size in
 }
 
 
-def deliver(job_folder, out_folder):
+def deliver(job_folder, out_folder, threads=0):
     """Write head.blend, head.glb, head.png, the head's images and recipe.json. Replaces the open file.
 
-    job_folder: written by `jobfiles.save_head`. -> bpy object of the head
+    job_folder: written by `jobfiles.save_head`; threads: for the portrait, 0 for one a core -> bpy object of the head
     """
     job_folder, out = Path(job_folder), Path(out_folder).resolve()
     saved = load_head(job_folder)
@@ -48,7 +49,10 @@ def deliver(job_folder, out_folder):
     set_studio(head, PORTRAIT_SIZE)
     bpy.context.scene.render.filepath = "//head.png"
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "head.blend"), compress=True)
-    bpy.context.scene.render.filepath = str(out / "head.png")
+    render = bpy.context.scene.render
+    render.filepath = str(out / "head.png")
+    if threads:
+        render.threads_mode, render.threads = "FIXED", threads
     bpy.ops.render.render(write_still=True)
     for name, path in saved.images.items():
         shutil.copyfile(path, out / f"{name}.png")
@@ -137,10 +141,15 @@ def _add(name, data):
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--portraits":
-        for folder in sys.argv[3:]:
-            portrait(folder, int(sys.argv[2]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--portraits", type=int, metavar="PIXELS")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("folders", nargs="+")
+    options = parser.parse_args()
+    if options.portraits:
+        for folder in options.folders:
+            portrait(folder, options.portraits)
     else:
-        deliver(*sys.argv[1:3])
+        deliver(*options.folders, options.threads)
     sys.stdout.flush()
     os._exit(0)  # the bpy module of 4.5 may hang when the interpreter ends
