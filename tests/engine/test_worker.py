@@ -9,11 +9,12 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import cliphead_addon
 from cliphead_addon.engine import logfile, protocol
-from cliphead_addon.engine.jobfiles import load_head
+from cliphead_addon.engine.jobfiles import load_head, load_painting, save_arrays
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.stages import Prompt
 
@@ -74,9 +75,9 @@ class Talk:
     def read(self):
         return protocol.read(self.process.stdout)
 
-    def ask(self, prompt, folder, job=1):
+    def ask(self, prompt, folder, job=1, kind="generate"):
         settings = asdict(Settings(texture_size=256))
-        self.send("generate", id=job, prompt=asdict(Prompt(prompt)), settings=settings, pack="starter", folder=str(folder))
+        self.send(kind, id=job, prompt=asdict(Prompt(prompt)), settings=settings, pack="starter", folder=str(folder))
 
     def until(self, kind, **fields):
         """The next message of a kind, with these fields; what comes before it is passed over."""
@@ -119,6 +120,31 @@ def test_stages_come_before_the_result(worker, tmp_path):
     assert message == {"type": "result", "id": 1, "folder": str(tmp_path / "job")}
     stages = list(dict.fromkeys(stages))  # a stage may report more than once
     assert stages[:2] == ["Starting the engine", "Loading the models"] and stages[-1] == "Writing the files"
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A job's folder with a mesh that waits for a texture: one triangle, unwrapped."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    faces = np.int32([[0, 1, 2]])
+    uv = np.float32([[[0.2, 0.2], [0.8, 0.2], [0.5, 0.8]]])
+    save_arrays({"vertices": np.eye(3, dtype=np.float32), "faces": faces, "uv": uv, "seam": np.zeros((0, 2), np.int32)}, folder)
+    return folder
+
+
+def test_a_mesh_gets_its_texture(worker, bare):
+    worker.ask("a blond man", bare, kind="paint")
+    assert worker.until("result", id=1)["folder"] == str(bare)
+    assert load_painting(bare).size == 256
+
+
+def test_a_mesh_that_cannot_be_painted_is_refused(worker, bare, tmp_path):
+    (bare / "uv.npy").unlink()
+    worker.ask("a man", bare, job=1, kind="paint")
+    assert "uv" in worker.until("error", id=1)["text"]
+    worker.ask("a man", tmp_path / "job", job=2)  # and the worker goes on
+    worker.until("result", id=2)
 
 
 def test_output_of_libraries_goes_to_the_log(worker, tmp_path):
