@@ -20,9 +20,10 @@ WARP_STEPS = 4
 LOCAL = 0.04  # of all triangles: as many folds are mended before the whole warp is damped
 MENDINGS = 3  # at most: mending a fold may leave a smaller one beside it
 LATTICE = 97  # samples per axis for the warp
-# Factors per round on crowded vertices: once, and again for every ring further inside. No pair suits every pocket.
-SOFTER = ((0.2, 0.7), (0.7, 0.7), (1.0, 0.8), (0.2, 1.0), (0.5, 0.9))
-SOFTENINGS = 8  # rounds at most with each pair
+CROWDED = 0.1  # of the usual share of the tile for a vertex's share of the surface: those with less get more room
+ROOM = 0.2  # exponent of how much more, in each of at most ROOMS rounds
+ROOMS = 12
+SPREAD = 4  # times that this is averaged around, or a step in weight would itself crowd
 POCKET_RINGS = 12  # of triangles around a pocket that make room
 SHRUNK = 2.0  # about as much as magnification shrinks the sides of triangles far from the face
 FEW = 1e-3  # share of all triangles, or 50, that may be mended one by one where rounding or the warp turned them over
@@ -235,9 +236,8 @@ def _mended(vertices, faces, rim, uv, at_any_price):
     """Plane coordinates (V',2) without folds where local means can do it, and the three of `_stored`.
 
     Positive weights within two rings around a fold put most right. Deep, narrow pockets, such as a closed tunnel behind an
-    ear, shrink with every ring of triangles and with every very uneven weight; even weights that grow softer from ring to
-    ring give them room. All else stays in place, unless the map is wanted at any price: where local means fail, positive
-    weights everywhere begin without a fold.
+    ear, shrink by the same factor with every ring of triangles, far beyond what coordinates can hold; `_roomier` opens them.
+    All else stays in place, unless the map is wanted at any price.
     """
     stored = _stored(uv, faces, rim)
     if not stored[2].any():
@@ -247,33 +247,37 @@ def _mended(vertices, faces, rim, uv, at_any_price):
     stored = _stored(uv, faces, rim)
     if not stored[2].any():
         return uv, *stored
-    uv = _softened(vertices, faces, rim, uv, held | ~_around(faces, stored[2], POCKET_RINGS), stored[2])[0]
-    stored = _stored(uv, faces, rim)
+    uv, *stored = _roomier(vertices, faces, rim, uv, held | ~_around(faces, stored[2], POCKET_RINGS))
     if at_any_price and stored[2].any():
-        uv = _relaid(vertices, faces, uv, held)
-        uv = _softened(vertices, faces, rim, uv, held, _stored(uv, faces, rim)[2])[0]
-        stored = _stored(uv, faces, rim)
+        uv, *stored = _roomier(vertices, faces, rim, uv, held)
     return uv, *stored
 
 
-def _softened(vertices, faces, rim, uv, held, folded):
-    """`_relaid` with softer and softer weights around folded triangles (F,), until none is; else the best that was found."""
-    fewest, first = (uv, folded.sum()), folded
-    for softer, inside in SOFTER:
-        softness, folded = np.ones(len(vertices)), first
-        for rings in range(2, 2 + SOFTENINGS):  # with rings around, or the step in weight would itself crowd; more in vain
-            if not fewest[1]:
-                return fewest
-            near = _around(faces, folded, rings)
-            softness[near] *= softer
-            while near.any():
-                near[faces[~near[faces].all(axis=1)]] = False
-                softness[near] *= inside
-            found = _relaid(vertices, faces, uv, held, softness)
-            folded = _stored(found, faces, rim)[2]
-            if folded.sum() < fewest[1]:
-                fewest = found, folded.sum()
-    return fewest
+def _roomier(vertices, faces, rim, uv, held):
+    """`_relaid` with smaller and smaller weights where triangles crowd, until none folds -> the best found, as `_mended`.
+
+    Weights that follow how a map of the same mesh crowds are Yoshizawa, Belyaev and Seidel's (2004); positive ones cannot fold.
+    """
+
+    def gathered(area):
+        return np.bincount(faces.ravel(), np.repeat(area, 3), len(vertices))
+
+    surface = np.maximum(gathered(_angles(vertices[faces])[1]), 1e-30)
+    degree = gathered(np.ones(len(faces)))
+    softness, best = np.ones(len(vertices)), None
+    for _ in range(ROOMS):
+        uv = _relaid(vertices, faces, uv, held, softness)
+        found = uv, *_stored(uv, faces, rim)
+        if best is None or found[3].sum() < best[3].sum():
+            best = found
+        if not best[3].any():
+            break
+        share = gathered(np.abs(_signed_areas(uv[faces]))) / surface
+        crowding = np.log(np.clip(share / (CROWDED * np.median(share)), 1e-30, 1))
+        for _ in range(SPREAD):
+            crowding = gathered(crowding[faces].mean(axis=1)) / degree
+        softness *= np.exp(ROOM * crowding)
+    return best
 
 
 def _stored(plane, faces, rim):
