@@ -18,6 +18,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from cliphead_addon.engine.geometry import frames, raster
 from cliphead_addon.engine.geometry.unwrap import unwrap
+from cliphead_addon.engine.iris import dye_irises
 from cliphead_addon.engine.models import load_models
 from cliphead_addon.engine.nets.texture import TextureModel, resize, seam_pairs
 from cliphead_addon.engine.pipeline import HINT_SIZE
@@ -332,7 +333,8 @@ class Bench:
             guidance=settings.guidance,
             size=size,
         )
-        return getattr(image, "albedo", image), time.perf_counter() - started
+        albedo = dye_irises(getattr(image, "albedo", image), study.text, self.models.quads)
+        return albedo, time.perf_counter() - started
 
     def painted(self, study, size, seed):
         """The painter's texture of the same look and head: (size,size,3) uint8."""

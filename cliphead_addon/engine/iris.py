@@ -1,10 +1,11 @@
-"""The picture on an eyeball, and the colour of its iris: what the words say, else what the head's texture shows."""
+"""The colour of irises, in a head's texture and on its eyeballs: what the words say, else what the texture shows."""
 
 import re
 
 import numpy as np
 
 from .geometry.eyes import IRIS_ANGLE
+from .geometry.frames import uv_to_pixel
 
 SIZE = 512  # px
 PUPIL = 0.36  # of the iris's angle
@@ -24,6 +25,10 @@ BY_WORD = {word.replace("_", " "): colour for colour, words in COLOURS.items() f
 HUMAN = tuple(COLOURS)[:6]
 WHITE, VEIN = np.float32([222, 214, 205]), np.float32([196, 128, 116])
 LIMBUS = 0.38  # how bright the rim of the iris is
+# Where an iris is on the texture, in widths and heights of the opening between the lids: all heads look straight ahead.
+NASAL, RISE, HALF_SIZES = 0.14, 0.05, (0.21, 0.47)
+FIBRES = (0.35, 0.9)  # of the iris's radius, between pupil and rim
+SHADES = (0.15, 1.5)  # darkest and brightest that fibres are, of their mean
 
 
 def iris_colour(text, samples):
@@ -36,6 +41,36 @@ def iris_colour(text, samples):
     known = np.array(HUMAN, np.float64)
     difference = np.abs(_hue(known) - _hue(seen)).sum(axis=1) + 0.3 * np.abs(np.log(known.sum(1) / max(seen.sum(), 1.0)))
     return HUMAN[int(difference.argmin())]
+
+
+def dye_irises(albedo, text, outlines):
+    """Give both irises on a texture the colour that words name, or else the mean of both, and keep their light and dark.
+
+    A texture model that paints a whole head has few places for an iris, and may give each eye a colour of its own.
+    albedo: (R,R,3) uint8 sRGB; text: the prompt; outlines: a pack's quads part, of which "eyes.*" are read -> (R,R,3) uint8
+    """
+    openings = [uv_to_pixel(np.asarray(loop), len(albedo)) for name, loop in outlines.items() if name.startswith("eyes.")]
+    distances = [_from_iris(loop, len(albedo)) for loop in openings]
+    rings = [(FIBRES[0] < r) & (r < FIBRES[1]) for r in distances]
+    if not all(ring.any() for ring in rings) or not rings:
+        return albedo
+    colour = colour_in_words(text) or np.mean([albedo[ring].mean(axis=0) for ring in rings], axis=0)
+    dyed = albedo.astype(np.float32)
+    for r, ring in zip(distances, rings, strict=True):
+        light = dyed.mean(axis=2, keepdims=True)
+        light = np.clip(light / max(1.0, light[ring].mean()), *SHADES)
+        dyed += (1 - _ramp(r, FIBRES[1], 2 - FIBRES[1]))[..., None] * (light * np.float32(colour) - dyed)
+    return np.rint(dyed.clip(0, 255)).astype(np.uint8)
+
+
+def _from_iris(opening, size):
+    """Outline (n,2), px, of the opening between the lids -> (size,size) distance from the iris's middle, 1 at its rim."""
+    low, high = opening.min(axis=0), opening.max(axis=0)
+    width, height = high - low
+    x, y = (low + high) / 2
+    x, y = x + NASAL * width * np.sign(size / 2 - x), y - RISE * height
+    row, column = np.mgrid[:size, :size].astype(np.float32) + 0.5
+    return np.hypot((column - x) / (HALF_SIZES[0] * width), (row - y) / (HALF_SIZES[1] * height))
 
 
 def colour_in_words(text):

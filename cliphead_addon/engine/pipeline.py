@@ -12,6 +12,7 @@ from .geometry import raster
 from .geometry.quads import QuadGrid, lay
 from .geometry.unwrap import unwrap
 from .hair_colour import dye, hair_colour
+from .iris import dye_irises
 from .nets.texture import seam_pairs
 from .recipes import look
 from .stages import Head, HeadCode, Prompt, TextureSet
@@ -93,7 +94,8 @@ def paint(prompt, models, settings, unwrapped, progress=None, preview=None, code
         progress=progress and (lambda _inner, fraction: progress("Painting the texture", fraction)),
         preview=preview,
     )
-    albedo, colour, body = painting.albedo, None, body or unwrapped
+    colour, body = None, body or unwrapped
+    albedo = dye_irises(painting.albedo, nearer(wanted).text, models.quads or {})
     one_surface = models.head.hair is not None and settings.hair == "merged"
     if one_surface or body.mesh.hair is not None:
         code, canonical = code or recipe_code(prompt, models), body.mesh.canonical
