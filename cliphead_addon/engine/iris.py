@@ -29,6 +29,7 @@ LIMBUS = 0.38  # how bright the rim of the iris is
 NASAL, RISE, HALF_SIZES = 0.14, 0.05, (0.21, 0.47)
 FIBRES = (0.35, 0.9)  # of the iris's radius, between pupil and rim
 SHADES = (0.15, 1.5)  # darkest and brightest that fibres are, of their mean
+FADE = (1.05, 1.4)  # of the iris's radius, between which its colour ends: painted ones are blurred
 
 
 def iris_colour(text, samples):
@@ -46,7 +47,8 @@ def iris_colour(text, samples):
 def dye_irises(albedo, text, outlines):
     """Give both irises on a texture the colour that words name, or else the mean of both, and keep their light and dark.
 
-    A texture model that paints a whole head has few places for an iris, and may give each eye a colour of its own.
+    A texture model that paints a whole head has few places for an iris: it blurs them, and may give each a colour of its own.
+    An iris whose colour is named gets a pupil and a dark rim as well; others may have none, as on statues.
     albedo: (R,R,3) uint8 sRGB; text: the prompt; outlines: a pack's quads part, of which "eyes.*" are read -> (R,R,3) uint8
     """
     openings = [uv_to_pixel(np.asarray(loop), len(albedo)) for name, loop in outlines.items() if name.startswith("eyes.")]
@@ -54,12 +56,15 @@ def dye_irises(albedo, text, outlines):
     rings = [(FIBRES[0] < r) & (r < FIBRES[1]) for r in distances]
     if not all(ring.any() for ring in rings) or not rings:
         return albedo
-    colour = colour_in_words(text) or np.mean([albedo[ring].mean(axis=0) for ring in rings], axis=0)
+    named = colour_in_words(text)
+    colour = named or np.mean([albedo[ring].mean(axis=0) for ring in rings], axis=0)
     dyed = albedo.astype(np.float32)
     for r, ring in zip(distances, rings, strict=True):
         light = dyed.mean(axis=2, keepdims=True)
         light = np.clip(light / max(1.0, light[ring].mean()), *SHADES)
-        dyed += (1 - _ramp(r, FIBRES[1], 2 - FIBRES[1]))[..., None] * (light * np.float32(colour) - dyed)
+        if named:
+            light *= ((0.1 + 0.9 * _ramp(r, PUPIL - 0.1, PUPIL)) * (1 - 0.5 * np.exp(-(((r - 1.05) / 0.14) ** 2))))[..., None]
+        dyed += (1 - _ramp(r, *FADE))[..., None] * (light * np.float32(colour) - dyed)
     return np.rint(dyed.clip(0, 255)).astype(np.uint8)
 
 

@@ -50,7 +50,7 @@ def test_pupils_whites_and_skin_stay():
     changed = (before != after).any(axis=2)
     assert 0 < changed.mean() < 0.01
     assert after[before.max(axis=2) == 8].max() < 40
-    assert changed[before[..., 0] == 200].mean() < 1e-4  # of the skin, along the lids
+    assert changed[before[..., 0] == 200].mean() < 2e-3  # of the skin, along the lids
 
 
 def test_a_pack_without_outlines_keeps_its_textures():
