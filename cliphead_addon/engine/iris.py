@@ -79,8 +79,8 @@ def _from_iris(opening, size):
 
 
 def colour_in_words(text):
-    """The colour of "green eyes", "eyes of hazel" or "blue-eyed" -> (r, g, b); None where none is named."""
-    words = re.findall(r"[a-z]+", text.lower())
+    """The colour of "green eyes", "amber coloured eyes" or "eyes of hazel" -> (r, g, b); None where none is named."""
+    words = [word for word in re.findall(r"[a-z]+", text.lower()) if word not in ("coloured", "colored")]
     for i, word in enumerate(words):
         if word in ("eyes", "eyed", "eye", "irises"):
             for start, end in ((i - 2, i), (i - 1, i), (i + 2, i + 4), (i + 1, i + 2), (i + 2, i + 3)):

@@ -59,7 +59,14 @@ def test_a_pack_without_outlines_keeps_its_textures():
 
 
 @pytest.mark.parametrize(
-    "words, name", [("green eyes", "green"), ("a blue-eyed boy", "blue"), ("eyes of hazel", "hazel"), ("red lips", None)]
+    "words, name",
+    [
+        ("green eyes", "green"),
+        ("a blue-eyed boy", "blue"),
+        ("eyes of hazel", "hazel"),
+        ("amber coloured eyes", "amber"),
+        ("red lips", None),
+    ],
 )
 def test_eye_colours_are_read_from_words(words, name):
     found = colour_in_words(words)
