@@ -34,6 +34,7 @@ NETWORK = dict(features=32, convolutions=6, factor=2, outputs=5)
 LARGE = FULL.size * NETWORK["factor"]  # px
 MARGIN = LARGE // 8  # px at the sides that show the back of the head: fewer crops come from there
 GRAIN = 0.06  # deviation of the noise, in colours from 0 to 1
+SHOWN = 0.035  # of that in use, where skin is as fine as the painter's (`evaluate texture`)
 CRITIC = 0.05  # weight of the critic's opinion, against the mean absolute error
 ALONE = 0.15  # share of the training before the critic speaks
 
@@ -139,7 +140,7 @@ def export(pack):
     averaged(FOLDER, "upscaler", {"network": network})
     state = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
     save_file(state, pack / "upscaler.safetensors")
-    set_part(pack, "upscaler", {"implementation": "realesrgan-compact", "file": "upscaler.safetensors", "grain": GRAIN})
+    set_part(pack, "upscaler", {"implementation": "realesrgan-compact", "file": "upscaler.safetensors", "grain": SHOWN})
 
 
 def main():
