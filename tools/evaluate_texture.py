@@ -333,8 +333,8 @@ class Bench:
             guidance=settings.guidance,
             size=size,
         )
-        albedo = dye_irises(getattr(image, "albedo", image), study.text, self.models.quads)
-        return albedo, time.perf_counter() - started
+        image = dye_irises(getattr(image, "albedo", image), study.text, self.models.quads)
+        return image, time.perf_counter() - started
 
     def painted(self, study, size, seed):
         """The painter's texture of the same look and head: (size,size,3) uint8."""

@@ -28,6 +28,16 @@ class InObjectMode(Polled):
         return "" if context.mode == "OBJECT" else t("Go to Object Mode first")
 
 
+class Applies(InObjectMode):
+    """An operator that puts what the engine made into the scene, and is the undo step of it."""
+
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    folder: bpy.props.StringProperty(
+        name="Job Folder", description="Folder of the engine's answer", options={"HIDDEN", "SKIP_SAVE"}
+    )
+
+
 class OfRecipe(Polled):
     """An operator about the recipe of the selected head."""
 

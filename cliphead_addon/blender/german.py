@@ -60,7 +60,6 @@ TEXTS = {
     "Ask": "Fragen",
     "Ask for the description in a dialog first": "Zuerst in einem Dialog nach der Beschreibung fragen",
     "Job Folder": "Auftragsordner",
-    "Folder of a finished head": "Ordner eines fertigen Kopfes",
     "Location": "Ort",
     "Where the head's neck goes": "Wohin der Hals des Kopfes kommt",
     "Upright, Facing -Y": "Aufrecht, Blick nach -Y",

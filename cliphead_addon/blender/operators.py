@@ -7,7 +7,7 @@ import bpy
 from ..engine.errors import ClipHeadError, PromptError
 from ..engine.jobfiles import load_head
 from . import foreign, recent, session
-from .bases import InObjectMode, Polled, Starts, done, refuse, select_alone
+from .bases import Applies, Polled, Starts, done, refuse, select_alone
 from .compat import undo_step
 from .head_object import add_head
 from .language import t
@@ -100,16 +100,12 @@ class CLIPHEAD_OT_cancel(Polled, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_apply_result(InObjectMode, bpy.types.Operator):
+class CLIPHEAD_OT_apply_result(Applies, bpy.types.Operator):
     """Place a finished head in the scene"""
 
     bl_idname = "cliphead.apply_result"
     bl_label = "Place Head"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
-    folder: bpy.props.StringProperty(
-        name="Job Folder", description="Folder of a finished head", subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"}
-    )
     location: bpy.props.FloatVectorProperty(
         name="Location", description="Where the head's neck goes", subtype="TRANSLATION", options={"SKIP_SAVE"}
     )
@@ -158,16 +154,12 @@ class CLIPHEAD_OT_unwrap_as_head(Starts, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_apply_unwrap(InObjectMode, bpy.types.Operator):
+class CLIPHEAD_OT_apply_unwrap(Applies, bpy.types.Operator):
     """Give a mesh the UV map and the seam that were found for it"""
 
     bl_idname = "cliphead.apply_unwrap"
     bl_label = "Unwrap as Head"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
-    folder: bpy.props.StringProperty(
-        name="Job Folder", description="Folder of the engine's answer", subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"}
-    )
     object: bpy.props.StringProperty(name="Mesh", description="Name of its object", options={"HIDDEN", "SKIP_SAVE"})
 
     def execute(self, _context):

@@ -14,7 +14,7 @@ from ..engine.jobfiles import load_painting, save_arrays
 from ..engine.settings import Settings
 from ..engine.stages import Prompt
 from . import history, session
-from .bases import InObjectMode, Starts, done, refuse
+from .bases import Applies, Starts, done, refuse
 from .compat import undo_step
 from .expressions import find_head, own_recipe
 from .foreign import HEAD_MAP, placed
@@ -158,16 +158,12 @@ class CLIPHEAD_OT_paint(Starts, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class CLIPHEAD_OT_apply_paint(InObjectMode, bpy.types.Operator):
+class CLIPHEAD_OT_apply_paint(Applies, bpy.types.Operator):
     """Put a painted texture on its head; the material that was there stays in the file"""
 
     bl_idname = "cliphead.apply_paint"
     bl_label = "New Texture"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
-    folder: bpy.props.StringProperty(
-        name="Job Folder", description="Folder of the engine's answer", options={"HIDDEN", "SKIP_SAVE"}
-    )
     object: bpy.props.StringProperty(name="Object", description="Name of what was painted", options={"HIDDEN", "SKIP_SAVE"})
     look: bpy.props.StringProperty(
         name="Look", description="What the texture was painted from, as JSON", options={"HIDDEN", "SKIP_SAVE"}

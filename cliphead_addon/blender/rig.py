@@ -13,9 +13,9 @@ from ..engine.geometry.rig import BONES, Neck, skin_weights
 from ..engine.iris import iris_colour, paint_eye
 from ..engine.jobfiles import load_rig, save_arrays
 from . import session
-from .bases import InObjectMode, done, refuse, select_alone
+from .bases import Applies, done, refuse, select_alone
 from .compat import undo_step
-from .expressions import ApplyOperator, ChildPanel, HeadOperator, find_head, own_recipe
+from .expressions import ChildPanel, HeadOperator, find_head, own_recipe
 from .family import find_rig
 from .head_object import read_recipe
 from .jaw import follow_jaw
@@ -95,16 +95,12 @@ def ask_rig(head, place=None, progress=None, **choices):
         undo_step(bpy.ops.cliphead.apply_rig, folder=str(folder), head=head.name, **choices)
 
 
-class CLIPHEAD_OT_apply_rig(InObjectMode, bpy.types.Operator):
+class CLIPHEAD_OT_apply_rig(Applies, bpy.types.Operator):
     """Build a computed rig around its head"""
 
     bl_idname = "cliphead.apply_rig"
     bl_label = "Add Rig"
-    bl_options = ApplyOperator.bl_options
 
-    folder: bpy.props.StringProperty(
-        name="Job Folder", description="Folder of the engine's answer", options={"HIDDEN", "SKIP_SAVE"}
-    )
     head: bpy.props.StringProperty(name="Head", description="Name of its object", options={"HIDDEN", "SKIP_SAVE"})
     eyes: bpy.props.BoolProperty(name="Eyeballs", description="Set eyeballs in", default=True)
     mouth: bpy.props.BoolProperty(name="Teeth and Tongue", description="Put them behind the lips", default=True)

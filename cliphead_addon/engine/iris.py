@@ -52,30 +52,38 @@ def dye_irises(albedo, text, outlines):
     albedo: (R,R,3) uint8 sRGB; text: the prompt; outlines: a pack's quads part, of which "eyes.*" are read -> (R,R,3) uint8
     """
     openings = [uv_to_pixel(np.asarray(loop), len(albedo)) for name, loop in outlines.items() if name.startswith("eyes.")]
-    distances = [_from_iris(loop, len(albedo)) for loop in openings]
+    windows, distances = zip(*(_around_iris(loop, len(albedo)) for loop in openings), strict=True) if openings else ((), ())
     rings = [(FIBRES[0] < r) & (r < FIBRES[1]) for r in distances]
-    if not all(ring.any() for ring in rings) or not rings:
+    if not rings or not all(ring.any() for ring in rings):
         return albedo
+    dyed = albedo.copy()
+    eyes = [albedo[window].astype(np.float32) for window in windows]
     named = colour_in_words(text)
-    colour = named or np.mean([albedo[ring].mean(axis=0) for ring in rings], axis=0)
-    dyed = albedo.astype(np.float32)
-    for r, ring in zip(distances, rings, strict=True):
-        light = dyed.mean(axis=2, keepdims=True)
+    colour = named or np.mean([eye[ring].mean(axis=0) for eye, ring in zip(eyes, rings, strict=True)], axis=0)
+    for window, eye, r, ring in zip(windows, eyes, distances, rings, strict=True):
+        light = eye.mean(axis=2, keepdims=True)
         light = np.clip(light / max(1.0, light[ring].mean()), *SHADES)
         if named:
             light *= ((0.1 + 0.9 * _ramp(r, PUPIL - 0.1, PUPIL)) * (1 - 0.5 * np.exp(-(((r - 1.05) / 0.14) ** 2))))[..., None]
-        dyed += (1 - _ramp(r, *FADE))[..., None] * (light * np.float32(colour) - dyed)
-    return np.rint(dyed.clip(0, 255)).astype(np.uint8)
+        eye += (1 - _ramp(r, *FADE))[..., None] * (light * np.float32(colour) - eye)
+        dyed[window] = np.rint(eye.clip(0, 255)).astype(np.uint8)
+    return dyed
 
 
-def _from_iris(opening, size):
-    """Outline (n,2), px, of the opening between the lids -> (size,size) distance from the iris's middle, 1 at its rim."""
+def _around_iris(opening, size):
+    """The window of an image (size,size) that an iris is in, and in it the distance (h,w) from its middle, 1 at its rim.
+
+    opening: (n,2) outline of the opening between the lids, px.
+    """
     low, high = opening.min(axis=0), opening.max(axis=0)
     width, height = high - low
     x, y = (low + high) / 2
     x, y = x + NASAL * width * np.sign(size / 2 - x), y - RISE * height
-    row, column = np.mgrid[:size, :size].astype(np.float32) + 0.5
-    return np.hypot((column - x) / (HALF_SIZES[0] * width), (row - y) / (HALF_SIZES[1] * height))
+    radii = HALF_SIZES[0] * width, HALF_SIZES[1] * height
+    reach = [int(FADE[1] * radius) + 2 for radius in radii]
+    window = tuple(slice(max(int(at) - far, 0), min(int(at) + far, size)) for at, far in ((y, reach[1]), (x, reach[0])))
+    row, column = np.mgrid[window].astype(np.float32) + 0.5
+    return window, np.hypot((column - x) / radii[0], (row - y) / radii[1])
 
 
 def colour_in_words(text):
