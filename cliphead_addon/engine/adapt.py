@@ -26,7 +26,8 @@ MINUTES = 9.0  # in all: reading the captions takes what is left after TRAINING
 TRAINING = 2.0  # minutes of it for the networks
 STEPS, BATCH, RATE = 4000, 256, 1e-3
 LINEAR = (  # of a mappers part, beside the networks
-    "identity_basis", "identity_mean", "identity_named", "expression_basis", "expression_mean", "neutral", "hair_basis",
+    "identity_basis", "identity_mean", "identity_named", "identity_spread", "expression_basis", "expression_mean", "neutral",
+    "hair_basis",
 )  # fmt: skip
 READ_AT_ONCE = 32  # sentences, of similar length
 FLOOR = 0.02  # of the largest deviation over captions: directions of the embedding below it count less

@@ -30,6 +30,7 @@ def mappers_arrays():
     networks = {"identity": Mapper(C, 2 * D, 48), "expression": Mapper(C, W, 48), "hair": Mapper(C + D, H + 2 * AMOUNTS, 48)}
     arrays = {f"{name}.{key}": value * 1.5 for name, net in networks.items() for key, value in net.state_dict().items()}
     shapes = {"identity_basis": (I, D), "identity_mean": (I,), "expression_basis": (X, W), "expression_mean": (X,)}
+    arrays["identity_spread"] = torch.tensor(1.5)
     shapes |= {"neutral": (X,), "hair_basis": (H, 1 + AMOUNTS, I)}
     return {name: value.clone() for name, value in (arrays | {n: torch.randn(s) for n, s in shapes.items()}).items()}
 
@@ -63,6 +64,7 @@ def test_the_student_says_what_the_teacher_says(student, teacher, embeddings):
     new = Mappers({name: value.float().numpy() for name, value in student.arrays().items()})
     said = np.array([teacher.shape(e.numpy())[0] for e in embeddings[0]])
     found = np.array([new.shape(e.numpy())[0] for e in embeddings[1][350:]])
+    assert new.identity_spread == teacher.identity_spread
     assert np.square(found - said[350:]).mean() < 0.4 * said.var(0).mean()
     faces = [np.stack([m.expression(e.numpy()) for e in part]) for m, part in zip((teacher, new), embeddings, strict=True)]
     assert np.square(faces[0] - faces[1])[350:].mean() < 0.4 * faces[0].var(0).mean()

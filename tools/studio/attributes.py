@@ -93,11 +93,6 @@ class Observer:
     def deviations(self):
         return {name: float(np.std(values)) for name, values in self._people.items()}
 
-    def deviations_among(self, fits):
-        """Name -> standard deviation over the measured people for whom `fits(person)` holds."""
-        chosen = [fits(self.population.person(seed)) for seed in MEASURED_SEEDS]
-        return {name: float(np.std(values[chosen])) for name, values in self._people.items()}
-
     @cached_property
     def _probe(self):
         """(D+1,len(TRAITS)) ridge regression from shape parameters, as `fit` finds them, to traits of studio people.

@@ -6,8 +6,9 @@ $ python -m tools.train.texture data --pairs 3000         paints textures with c
 $ python -m tools.train.texture grow                      starts the networks from a run at half the size, if there is one
 $ python -m tools.train.texture vae --minutes 12          resumes where it stopped, as do the others
 $ python -m tools.train.texture latents                   encodes textures and captions once
-$ python -m tools.train.texture decoder --minutes 20      eyes and lips sharper; encoder and latents stay as they are
 $ python -m tools.train.texture diffusion --minutes 28
+$ python -m tools.train.texture guesses                   what the diffusion makes of its own training textures
+$ python -m tools.train.texture decoder --minutes 20      learns to see through its mistakes; the encoder stays as it is
 $ python -m tools.train.texture export                    writes the pack's texture/
 $ python -m tools.train.texture samples --out out/        a sheet of samples by the pack as it stands
 
@@ -24,7 +25,7 @@ import re
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ from cliphead_addon.engine.geometry.unwrap import UVLayout
 from cliphead_addon.engine.nets.text import TextModel
 from cliphead_addon.engine.nets.texture import TextureModel
 from cliphead_addon.engine.packs import open_pack, seal, set_part
+from cliphead_addon.engine.settings import Settings
 from tools.evaluate import Network
 from tools.studio import captions, skin, spots
 from tools.studio.atlas import EYE, studio_atlas, studio_layout
@@ -66,6 +68,7 @@ LAST_STEP = 0.25  # share of pure-noise steps: these decide the mean colour
 # Words of features that few textures have and many prompts ask for; their textures are drawn so many times more often.
 SOUGHT, SOUGHT_FACTOR = ("beard", "moustache", "mustache", "goatee", "whiskers", "lipstick", "make-up", "clown"), 3.0
 GROWN_DEVIATION = 2.0  # of a grown VAE's new latents, about that of its old ones
+GUESSED_STEPS = 3, 6  # of the sampler's last steps, at least and fewer than, that `guesses` goes through
 KEPT = 0.3  # weight of how far a grown VAE's first channels may stray from those of the VAE it was grown from
 
 
@@ -384,34 +387,21 @@ def importance(atlas):
     return weight / weight.mean()
 
 
-def train_vae(stage, pack, minutes, decoder_only=False, batch=4, half=False):
-    """Reconstruction on crops: its networks are convolutions, so crops teach whole images.
-
-    decoder_only: leaves the encoder as it is, so that stored latents stay valid. Eyes and lips count most.
-    """
+def train_vae(stage, pack, minutes, batch=4, half=False):
+    """Reconstruction on crops: its networks are convolutions, so crops teach whole images. Eyes and lips count most."""
     images, _, _ = read_pairs(stage)
     vae = stage.vae().to(memory_format=torch.channels_last)
-    kept = Kept() if stage is FULL and trained("decoder", HALF) and not decoder_only else None
-    count, crop = len(images) - HELD_OUT, stage.size // 2
-    held_out = to_tensor(np.stack([images[count + i] for i in range(HELD_OUT)]))
-    places = np.arange(0, stage.size - crop + 1, stage.shrink)
-    weights = torch.from_numpy(importance(studio(pack, stage.size)[2]))
-    if decoder_only:
-        averaged(stage.run, "vae", {"vae": vae})
-        vae.decoder.requires_grad_(True)
-        vae.post_quant_conv.requires_grad_(True)
+    kept = Kept() if stage is FULL and trained("decoder", HALF) else None
+    held_out = range(len(images) - HELD_OUT, len(images))
+    crops = Crops(stage, pack)
 
     def step(generator):
         rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-        rows = rng.integers(count, size=batch)
-        y, x = rng.choice(places, (2, batch))
-        middle = rng.choice(places[len(places) // 4 : -(len(places) // 4)], (2, batch // 2))
-        y[::2], x[::2] = middle  # every other crop shows the face
-        crops = np.stack([images[i][r : r + crop, c : c + crop] for i, r, c in zip(rows, y, x, strict=True)])
-        crops[batch // 2 :] = crops[batch // 2 :, :, ::-1]
-        weight = torch.stack([weights[r : r + crop, c : c + crop] for r, c in zip(y, x, strict=True)])
-        weight[batch // 2 :] = weight[batch // 2 :].flip(-1)
-        wanted = to_tensor(crops).contiguous(memory_format=torch.channels_last)
+        rows, (y, x) = rng.integers(held_out.start, size=batch), crops.places(rng, batch)
+        wanted = np.stack([crops.of(images[i], *at) for i, *at in zip(rows, y, x, strict=True)])
+        weight = torch.stack([crops.of(crops.weight, *at) for at in zip(y, x, strict=True)])
+        wanted[batch // 2 :], weight[batch // 2 :] = wanted[batch // 2 :, :, ::-1].copy(), weight[batch // 2 :].flip(-1)
+        wanted = to_tensor(wanted).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             posterior = vae.encode(wanted).latent_dist
             made = vae.decode(posterior.sample(generator)).sample.float()
@@ -420,17 +410,87 @@ def train_vae(stage, pack, minutes, decoder_only=False, batch=4, half=False):
         return loss if kept is None else loss + KEPT * kept.strayed(wanted, posterior.mean)
 
     def report():
-        with torch.no_grad():
-            made = vae.decode(vae.encode(held_out).latent_dist.mean).sample.clamp(-1, 1)
-        sheet(torch.cat([held_out[:8], made[:8]]), stage.run / "vae.png", 4)
-        error = ((made - held_out) / 2).square().mean((0, 1))
-        face = weights > weights.mean()
-        return (
-            f"held out: {-10 * torch.log10(error.mean()):.1f} dB, eyes and lips {-10 * torch.log10(error[face].mean()):.1f} dB"
+        wanted = to_tensor(np.stack([images[i] for i in held_out]))
+        return crops.judged(lambda rows: vae.decode(vae.encode(wanted[rows]).latent_dist.mean).sample, wanted)
+
+    Run(stage.run, "vae", {"vae": vae}, 2e-3 if kept is None else 1e-3, minutes, average=0.99)(step, report)
+
+
+def train_decoder(stage, pack, minutes, batch=4, half=False):
+    """The decoder alone, on stored latents, so that these stay valid.
+
+    Where there are `guesses`, half of the crops are decoded from what the diffusion made of its latents: what is blotchy there
+    is to come out as even as it was painted.
+    """
+    images, _, _ = read_pairs(stage)
+    vae = trained_vae(stage).to(memory_format=torch.channels_last)
+    vae.decoder.requires_grad_(True)
+    vae.post_quant_conv.requires_grad_(True)
+    clean = torch.load(stage.run / "latents.pt", weights_only=True)["latents"]
+    guesses = torch.load(stage.run / "guesses.pt", weights_only=True) if trained("guesses", stage) else clean
+    held_out = range(len(images) - HELD_OUT, len(images))
+    crops = Crops(stage, pack)
+
+    def step(generator):
+        rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+        rows, (y, x) = rng.integers(held_out.start, size=batch), crops.places(rng, batch)
+        wanted, weight, latents = [], [], []
+        for i, *at in zip(rows, y, x, strict=True):
+            wanted.append(crops.of(turned(images, i), *at))
+            weight.append(crops.of(crops.weight.flip(1) if i % 2 else crops.weight, *at))
+            some = clean if rng.random() < 0.5 else guesses
+            latents.append(crops.of(some[i].permute(1, 2, 0), *at, stage.shrink).permute(2, 0, 1).float())
+        latents = torch.stack(latents).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            made = vae.decode(latents).sample.float()
+        return reconstruction_loss(made, to_tensor(np.stack(wanted)), torch.stack(weight)[:, None])
+
+    def report():
+        wanted = to_tensor(np.stack([turned(images, i) for i in held_out]))
+
+        def decoded(some, rows):
+            return vae.decode(some[held_out.start :][rows].float()).sample
+
+        return "\n".join(
+            f"{name}, {crops.judged(partial(decoded, some), wanted)}"
+            for name, some in (("latents", clean), ("guesses", guesses))
         )
 
-    name, rate = ("decoder", 1e-3) if decoder_only else ("vae", 2e-3 if kept is None else 1e-3)
-    Run(stage.run, name, {"vae": vae}, rate, minutes, average=0.99)(step, report)
+    Run(stage.run, "decoder", {"vae": vae}, 1e-3, minutes, average=0.99)(step, report)
+
+
+def turned(images, i):
+    """Textures are learnt from as they are stored in `latents.pt`: every other one mirrored."""
+    return images[i][:, ::-1] if i % 2 else images[i]
+
+
+class Crops:
+    """Crops of half the side, of which every other one shows the face, and what counts in them."""
+
+    def __init__(self, stage, pack):
+        self.stage, self.side = stage, stage.size // 2
+        self.weight = torch.from_numpy(importance(studio(pack, stage.size)[2]))
+
+    def places(self, rng, count):
+        """Corners (2,count), rows and columns, px: whole places of the latent image."""
+        places = np.arange(0, self.side + 1, self.stage.shrink)
+        corners = rng.choice(places, (2, count))
+        corners[:, ::2] = rng.choice(places[len(places) // 4 : -(len(places) // 4)], (2, (count + 1) // 2))
+        return corners
+
+    def of(self, image, row, column, shrink=1):
+        """The crop of an image (H,W,...) whose side is a texture's, shrunk."""
+        row, column, side = row // shrink, column // shrink, self.side // shrink
+        return image[row : row + side, column : column + side]
+
+    @torch.no_grad()
+    def judged(self, decode, wanted):
+        """How near decode(rows) comes to wanted (HELD_OUT,3,S,S), with a sheet of both -> words."""
+        made = torch.cat([decode(slice(i, i + 4)) for i in range(0, len(wanted), 4)]).clamp(-1, 1)
+        sheet(torch.cat([wanted[:8], made[:8]]), self.stage.run / "vae.png", 4)
+        error = ((made - wanted) / 2).square().mean((0, 1))
+        face = error[self.weight > self.weight.mean()]
+        return f"held out: {-10 * torch.log10(error.mean()):.1f} dB, eyes and lips {-10 * torch.log10(face.mean()):.1f} dB"
 
 
 def trained(name, stage):
@@ -549,8 +609,8 @@ def make_latents(stage, pack):
     """Means of all textures, every other one mirrored, their scale, and the captions' features, in half precision."""
     images, heads, sentences = read_pairs(stage)
     vae = trained_vae(stage)
-    seen = (images[i][:, ::-1] if i % 2 else images[i] for i in range(len(images)))
-    encoded = [vae.encode(to_tensor(image[None])).latent_dist.mean.half() for image in seen]
+    seen = (turned(images, i)[None] for i in range(len(images)))
+    encoded = [vae.encode(to_tensor(image)).latent_dist.mean.half() for image in seen]
     latents = torch.cat(encoded)  # (N,C,h,w)
     scale = 1 / float(latents.float().std())
     if stage is FULL and trained("decoder", HALF):
@@ -615,13 +675,46 @@ def train_diffusion(stage, pack, minutes, batch=16, half=False):
         noise = torch.randn(clean.shape, generator=generator)
         noisy = scheduler.add_noise(clean, noise, times).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            down, middle = nets["controlnet"](noisy, times, tokens, hint, return_dict=False)
-            made = nets["unet"](
-                noisy, times, tokens, down_block_additional_residuals=down, mid_block_additional_residual=middle
-            ).sample
+            made = predicted(nets, noisy, times, tokens, hint)
         return (weight * (made.float() - scheduler.get_velocity(clean, noise, times)).square()).mean()
 
     Run(stage.run, "diffusion", nets, 1e-3, minutes, average=0.995)(step)
+
+
+@torch.no_grad()
+def make_guesses(stage, batch=16):
+    """Writes latents as the diffusion makes them: the stored ones, made noisy and guessed again in its last few steps.
+
+    What they show stays the same, with the blotches of a diffusion that has learnt for an hour: `decoder` learns from these.
+    """
+    data = torch.load(stage.run / "latents.pt", weights_only=True)
+    normals = torch.from_numpy(np.load(stage.run / "normals.npy"))
+    nets, scheduler, settings = stage.networks(), DDIMScheduler(**SCHEDULER), Settings()
+    averaged(stage.run, "diffusion", nets)
+    scheduler.set_timesteps(settings.steps)
+    generator = torch.Generator().manual_seed(0)
+    guesses = torch.empty_like(data["latents"])
+    for rows in torch.arange(len(guesses)).split(batch):
+        clean = data["latents"][rows].float() * data["scale"]
+        hint = mirrored(normals[data["heads"][rows]], rows % 2)
+        tokens = data["tokens"][rows, 0].float()
+        times = scheduler.timesteps[-int(torch.randint(*GUESSED_STEPS, (1,), generator=generator)) :]
+        noisy = scheduler.add_noise(clean, torch.randn(clean.shape, generator=generator), times[:1])
+        for time_ in times:
+            said, unsaid = (
+                predicted(nets, noisy, time_, some, hint) for some in (tokens, data["empty"].float().expand_as(tokens))
+            )
+            noisy = scheduler.step(unsaid + settings.guidance * (said - unsaid), time_, noisy).prev_sample
+        guesses[rows] = (noisy / data["scale"]).half()
+    torch.save(guesses, stage.run / "guesses.pt")
+    off = (guesses.float() - data["latents"].float()).square().mean().sqrt() * data["scale"]
+    print(f"{len(guesses)} guesses, {off:.2f} off on average, where a texture's own deviation is 1")
+
+
+def predicted(nets, noisy, times, tokens, hint):
+    """The velocity that ControlNet and UNet predict."""
+    down, middle = nets["controlnet"](noisy, times, tokens, hint, return_dict=False)
+    return nets["unet"](noisy, times, tokens, down_block_additional_residuals=down, mid_block_additional_residual=middle).sample
 
 
 @torch.no_grad()
@@ -699,7 +792,7 @@ def sheet(images, path, columns):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = ("layout", "spots", "data", "grow", "vae", "latents", "decoder", "diffusion", "export", "samples")
+    commands = ("layout", "spots", "data", "grow", "vae", "latents", "diffusion", "guesses", "decoder", "export", "samples")
     parser.add_argument("command", choices=commands)
     parser.add_argument("--half", action="store_true", help="at half the size")
     parser.add_argument("--pack", type=Path, default=PACK)
@@ -722,8 +815,12 @@ def main():
             make_data(stage, options.pack, options.pairs, options.processes)
         case "grow":
             grow()
-        case "vae" | "decoder":
-            train_vae(stage, options.pack, options.minutes, options.command == "decoder", half=options.bf16)
+        case "vae":
+            train_vae(stage, options.pack, options.minutes, half=options.bf16)
+        case "guesses":
+            make_guesses(stage)
+        case "decoder":
+            train_decoder(stage, options.pack, options.minutes, half=options.bf16)
         case "latents":
             make_latents(stage, options.pack)
         case "diffusion":

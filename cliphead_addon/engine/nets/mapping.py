@@ -94,8 +94,9 @@ class Mappers:
     """The mapping networks with the linear maps from their parameters to codes.
 
     arrays: `identity.*`, identity_basis (I,D), identity_mean (I,), `expression.*`, expression_basis (X,W),
-    expression_mean (X,), neutral (X,), all float32; perhaps identity_named (D,Q); with hair also `hair.*` and hair_basis
-    (H,3,I), what a style, its volume and its length add to a bald head's code. Raises PackError on missing or unfitting arrays.
+    expression_mean (X,), neutral (X,), all float32; perhaps identity_named (D,Q); perhaps identity_spread (), a factor of all
+    deviations, as a head model evens out what it is asked for; with hair also `hair.*` and hair_basis (H,3,I), what a style,
+    its volume and its length add to a bald head's code. Raises PackError on missing or unfitting arrays.
     """
 
     def __init__(self, arrays):
@@ -107,6 +108,7 @@ class Mappers:
             self.neutral = arrays["neutral"]
             D = self.identity_basis.shape[1]
             self.identity_named = arrays.get("identity_named", np.zeros((D, 0), np.float32)).astype(np.float64)
+            self.identity_spread = arrays.get("identity_spread", np.ones((), np.float32))
             widths = (self._identity.layers[-1].out_features, self._expression.layers[-1].out_features)
             if widths != (2 * D + self.identity_named.shape[1], self.expression_basis.shape[1]):
                 raise ValueError(f"networks give {widths} parameters, the linear maps take others")
@@ -149,7 +151,7 @@ class Mappers:
         """Embedding (C,) -> mean (D,) and deviation (D,) of the shape parameters, deviations (Q,) of the named quantities."""
         output = self._identity(self._checked(embedding))[0].double()
         mean, *log_deviations = split(output, self.identity_basis.shape[1])
-        return mean.numpy(), *(x.exp().numpy() for x in log_deviations)
+        return mean.numpy(), *(float(self.identity_spread) * x.exp().numpy() for x in log_deviations)
 
     def hair(self, embedding, shape, random, variation=1.0):
         """A hair style, and how voluminous and long it is, for a sentence and a head.

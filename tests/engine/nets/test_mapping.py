@@ -65,6 +65,14 @@ def test_heads_of_one_sentence_have_the_networks_mean_and_deviation(mappers, emb
     assert np.abs((y - mean) / deviation).max() <= REACH + 1e-3
 
 
+def test_a_packs_spread_widens_departures_and_keeps_the_mean(arrays, mappers, embedding):
+    wider = Mappers(arrays | {"identity_spread": np.array(1.5, np.float32)})
+    mean, head, wide = (
+        m.map(embedding, Prompt("", seed=5, variation=v)).identity for m, v in ((mappers, 0), (mappers, 1), (wider, 1))
+    )
+    np.testing.assert_allclose(wide - mean, 1.5 * (head - mean), atol=1e-5)
+
+
 def test_draws_stray_no_farther_along_a_named_quantity_than_the_words_leave_open():
     rng = np.random.default_rng(4)
     deviation, named = rng.uniform(0.5, 1.5, 8), rng.normal(size=(8, 3))
