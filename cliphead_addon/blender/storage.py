@@ -52,19 +52,43 @@ KINDS = {
 EVERYTHING = "everything"
 _measured = {}  # kind -> bytes
 _measured_at = -MEASURED_FOR
+_measuring = None  # the thread that does
 
 
 def _of_data_folder(*patterns):
     return [path for pattern in patterns for path in preferences.data_folder().glob(pattern)]
 
 
+def measure():
+    """Kind -> bytes on the disk, now: an engine has tens of thousands of files."""
+    return _total({kind: KINDS[kind].paths() for kind in KINDS})
+
+
+def _total(paths):
+    return {kind: sum(map(size, some)) for kind, some in paths.items()}
+
+
 def sizes():
-    """Kind -> bytes on the disk, some seconds old at most."""
-    global _measured_at
-    if time.monotonic() - _measured_at >= MEASURED_FOR:
-        _measured.update({kind: sum(map(size, KINDS[kind].paths())) for kind in KINDS})
-        _measured_at = time.monotonic()
+    """Kind -> bytes on the disk, some seconds old, for drawing: empty until a thread has measured them for the first time."""
+    global _measuring
+    if _measuring is None and time.monotonic() - _measured_at >= MEASURED_FOR:
+        paths = {kind: KINDS[kind].paths() for kind in KINDS}  # what asks Blender belongs to this thread
+        _measuring = threading.Thread(target=lambda: _measured.update(_total(paths)), daemon=True)
+        _measuring.start()
+        bpy.app.timers.register(_show, first_interval=0.1, persistent=True)
     return _measured
+
+
+def _show():
+    global _measuring, _measured_at
+    if _measuring.is_alive():
+        return 0.1
+    _measuring, _measured_at = None, time.monotonic()
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
+    return None
 
 
 def size(path):
@@ -122,9 +146,10 @@ class CLIPHEAD_OT_delete_data(bpy.types.Operator):
         from . import session
 
         session.close()
-        before = sum(sizes().values())
+        before = sum(measure().values())
         delete(self.kind)
-        self.report({"INFO"}, f"{_text(before - sum(sizes().values()))} freed")
+        _measured.update(measure())
+        self.report({"INFO"}, f"{_text(before - sum(_measured.values()))} freed")
         return {"FINISHED"}
 
 
@@ -135,16 +160,16 @@ def draw(_context, layout, chosen):
     """The Storage box of the preferences."""
     box = layout.box()
     box.label(text="Storage", icon="DISK_DRIVE")
-    column = box.column(align=True)
+    column, found = box.column(align=True), sizes()
     for name, kind in KINDS.items():
         row = column.split(factor=0.25)
         row.label(text=kind.title)
         row = row.split(factor=0.25)
-        row.label(text=_text(sizes()[name]))
+        row.label(text=_text(found[name]) if name in found else "…")
         row = row.split(factor=0.6)
         row.label(text=kind.description)
         button = row.row()
-        button.enabled = sizes()[name] > 0
+        button.enabled = found.get(name, 0) > 0
         button.operator(CLIPHEAD_OT_delete_data.bl_idname, text="Delete").kind = name
     box.label(text=f"In {preferences.shared_folder()}", icon="FILE_FOLDER")
     row = box.row()

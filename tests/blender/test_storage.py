@@ -1,5 +1,7 @@
 """The Storage box, and the end of the data when the extension is removed."""
 
+import threading
+
 import bpy
 import pytest
 
@@ -19,27 +21,38 @@ def shared(tmp_path, monkeypatch):
         path.write_bytes(bytes(count))
     monkeypatch.setattr(preferences, "shared_folder", lambda: folder)
     monkeypatch.setattr(preferences, "data_folder", lambda: tmp_path / "own")
-    monkeypatch.setattr(storage, "MEASURED_FOR", 0.0)
     return folder
 
 
 def test_each_kind_is_measured_and_deleted_by_itself(session, shared):
-    assert {kind: storage.sizes()[kind] for kind in ("engine", "packs", "downloads")} == {
+    assert {kind: storage.measure()[kind] for kind in ("engine", "packs", "downloads")} == {
         "engine": 3,
         "packs": 5,
         "downloads": 7,
     }
     assert bpy.ops.cliphead.delete_data(kind="engine") == {"FINISHED"}
-    assert sorted(path.name for path in shared.iterdir()) == ["downloads", "packs"] and storage.sizes()["engine"] == 0
+    assert sorted(path.name for path in shared.iterdir()) == ["downloads", "packs"] and storage.measure()["engine"] == 0
+
+
+def test_drawing_does_not_wait_for_measuring(shared, monkeypatch):
+    monkeypatch.setattr(storage, "_measured", {})
+    monkeypatch.setattr(storage, "_measured_at", -storage.MEASURED_FOR)
+    measured = threading.Event()
+    monkeypatch.setattr(storage, "size", lambda path: measured.wait(5) and 1)
+    assert storage.sizes() == {}
+    measured.set()
+    storage._measuring.join(5)
+    assert storage._show() is None and storage.sizes()["packs"] == 1
+    bpy.app.timers.unregister(storage._show)
 
 
 def test_the_files_of_heads_count_and_go_and_the_heads_stay(session, shared):
     head = api.generate("a man")
     (session.new_folder() / "vertices.npy").write_bytes(bytes(20_000))
-    assert storage.sizes()["jobs"] >= 20_000 and storage.sizes()["history"] > 0
+    assert storage.measure()["jobs"] >= 20_000 and storage.measure()["history"] > 0
     for kind in ("jobs", "history"):
         bpy.ops.cliphead.delete_data(kind=kind)
-        assert storage.sizes()[kind] == 0
+        assert storage.measure()[kind] == 0
     assert head.name in bpy.data.objects and head.active_material is not None
     assert api.generate("a woman").name == "A woman"  # and work goes on
 
@@ -47,7 +60,7 @@ def test_the_files_of_heads_count_and_go_and_the_heads_stay(session, shared):
 def test_removing_everything_leaves_nothing(session, shared):
     api.generate("a man")
     bpy.ops.cliphead.delete_data(kind="everything")
-    assert not shared.exists() and sum(storage.sizes().values()) == 0
+    assert not shared.exists() and sum(storage.measure().values()) == 0
 
 
 def test_nothing_is_deleted_under_a_running_job(session, shared):
