@@ -692,12 +692,12 @@ def make_guesses(stage, batch=16):
     nets, scheduler, settings = stage.networks(), DDIMScheduler(**SCHEDULER), Settings()
     averaged(stage.run, "diffusion", nets)
     scheduler.set_timesteps(settings.steps)
+    seen = features_of(normals, nets["controlnet"])
     generator = torch.Generator().manual_seed(0)
     guesses = torch.empty_like(data["latents"])
-    for rows in torch.arange(len(guesses)).split(batch):
+    for k, rows in enumerate(torch.arange(len(guesses)).split(batch)):
         clean = data["latents"][rows].float() * data["scale"]
-        hint = mirrored(normals[data["heads"][rows]], rows % 2)
-        tokens = data["tokens"][rows, 0].float()
+        hint, tokens = seen[rows % 2, data["heads"][rows]], data["tokens"][rows, 0].float()
         times = scheduler.timesteps[-int(torch.randint(*GUESSED_STEPS, (1,), generator=generator)) :]
         noisy = scheduler.add_noise(clean, torch.randn(clean.shape, generator=generator), times[:1])
         for time_ in times:
@@ -706,6 +706,8 @@ def make_guesses(stage, batch=16):
             )
             noisy = scheduler.step(unsaid + settings.guidance * (said - unsaid), time_, noisy).prev_sample
         guesses[rows] = (noisy / data["scale"]).half()
+        if k % 20 == 0:
+            print(f"{k * batch} of {len(guesses)} guesses", flush=True)
     torch.save(guesses, stage.run / "guesses.pt")
     off = (guesses.float() - data["latents"].float()).square().mean().sqrt() * data["scale"]
     print(f"{len(guesses)} guesses, {off:.2f} off on average, where a texture's own deviation is 1")
@@ -719,10 +721,10 @@ def predicted(nets, noisy, times, tokens, hint):
 
 @torch.no_grad()
 def features_of(normals, controlnet):
-    """What a grown ControlNet's eye makes of normal maps (N,S,S,3) and their mirror images: (2,N,C,h,w).
+    """What a ControlNet's eye makes of normal maps (N,S,S,3) and their mirror images: (2,N,C,h,w).
 
-    It has learnt to see at half the size, and half of a training step at full size would go into it: so it stays as it is, and
-    from here on takes such features in place of the maps.
+    A grown one has learnt to see at half the size, and half of a training step at full size would go into it: so it stays as it
+    is, and from here on takes such features in place of the maps.
     """
     eye = controlnet.controlnet_cond_embedding.requires_grad_(False)
     sides = torch.arange(2)[:, None]
