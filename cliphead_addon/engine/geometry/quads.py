@@ -3,13 +3,18 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from cvxopt import cholmod, matrix, spmatrix
+from scipy.sparse import csr_matrix, diags, triu
 
 from ..settings import DENSITIES
 from ..stages import UnwrappedHead
-from .mesh import vertex_normals
+from .mesh import triangulate, vertex_normals
 from .planar import locate
 from .topology import boundary_loops
 from .unwrap import MARGIN, magnify
+
+HOLD = 0.1  # weight of where a quad's vertex is on the surface, where each vertex of the surface weighs one
+HOLD_NECK = 1e3  # the same around the neck, which is to stay a clean edge
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,8 @@ def lay(unwrapped, grid, uv, pose):
     dense, faces = unwrapped.mesh, grid.closed_faces
     first = np.unique(grid.whole, return_index=True)[1]
     triangle, weights = locate(unwrapped.uv, uv[first])
-    canonical = np.einsum("nk,nkd->nd", weights, dense.canonical[dense.faces[triangle]]).astype(np.float32)
+    canonical = np.einsum("nk,nkd->nd", weights, dense.canonical[dense.faces[triangle]])
+    canonical = fit(canonical, unwrapped, grid, uv).astype(np.float32)
     vertices, displacements = pose(canonical)
     mesh = replace(
         dense,
@@ -87,6 +93,27 @@ def lay(unwrapped, grid, uv, pose):
         report=dense.report | {"dense_vertices": len(dense.vertices)},
     )
     return UnwrappedHead(mesh, grid.seam, grid.neck, uv[grid.faces].astype(np.float32), unwrapped.report)
+
+
+def fit(canonical, unwrapped, grid, uv):
+    """Vertices whose quads come nearest to the surface that they span, where those on the surface cut its curves short.
+
+    canonical: (W,3) vertices of the closed mesh on the surface; the rest as in `lay` -> (W,3). Least squares: what the quads
+    have at the texture coordinates of a vertex of the surface is to be that vertex. Halves the distances, both ways.
+    """
+    dense, corners = unwrapped.mesh, triangulate(grid.faces)
+    seen, first = np.unique(dense.faces, return_index=True)
+    triangle, weights = locate(uv[corners], unwrapped.uv.reshape(-1, 2)[first])
+    places = np.repeat(np.arange(len(seen)), 3), grid.whole[corners[triangle]].ravel()
+    spread = csr_matrix((weights.ravel(), places), shape=(len(seen), len(canonical)))  # from quads to the surface
+    hold = np.full(len(canonical), HOLD)
+    hold[grid.neck] = HOLD_NECK
+    normal = triu(spread.T @ spread + diags(hold), format="coo")
+    normal = spmatrix(*(matrix(part) for part in (normal.data, normal.col.astype(int), normal.row.astype(int))), hold.shape * 2)
+    factor, change = cholmod.symbolic(normal), matrix(spread.T @ (dense.canonical[seen] - spread @ canonical))
+    cholmod.numeric(normal, factor)
+    cholmod.solve(factor, change)
+    return canonical + np.array(change)
 
 
 def subdivide(faces):

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import Delaunay
 
 from cliphead_addon.engine.errors import UnwrapError
-from cliphead_addon.engine.geometry import topology
+from cliphead_addon.engine.geometry import quads, topology
 from cliphead_addon.engine.geometry.mesh import triangulate
 from cliphead_addon.engine.geometry.planar import locate
 from cliphead_addon.engine.geometry.quads import QuadGrid, lay, subdivide
@@ -112,14 +112,26 @@ def test_all_heads_get_the_same_quads_on_their_own_surface(heads, quad_layout, g
     uv, laid = grid.uv(quad_layout), []
     for seed, head in zip((None, 1), heads, strict=False):
         dense = unwrap(head, quad_layout)
-        quads = lay(dense, grid, uv, lambda canonical: (canonical, {}))
-        distance = np.abs(AnalyticHead(seed)(quads.mesh.canonical))
+        found = lay(dense, grid, uv, lambda canonical: (canonical, {}))
+        distance = np.abs(AnalyticHead(seed)(found.mesh.canonical))
         assert distance.mean() < 1e-3  # a voxel is 15 times as wide
-        laid.append(quads)
+        laid.append(found)
     one, other = laid
     np.testing.assert_array_equal(one.mesh.faces, other.mesh.faces)
     np.testing.assert_array_equal(one.uv, other.uv)
     assert np.abs(one.mesh.vertices - other.mesh.vertices).max() > 0.01
+
+
+def test_quads_lie_nearer_to_the_surface_than_chords_of_it(heads, quad_layout, grids, monkeypatch):
+    dense, grid, off = unwrap(heads[1], quad_layout), grids["low"], {}
+    for hold in (quads.HOLD, 1e9):  # which leaves every vertex on the surface
+        monkeypatch.setattr(quads, "HOLD", hold)
+        laid = lay(dense, grid, grid.uv(quad_layout), lambda canonical: (canonical, {})).mesh
+        middles = laid.canonical[triangulate(laid.faces)].mean(axis=1)
+        off[hold] = np.abs(AnalyticHead(1)(middles)).mean(), laid.canonical[grid.neck]
+    (fitted, neck), (chords, rim) = off.values()
+    assert fitted < 0.75 * chords
+    np.testing.assert_allclose(neck, rim, atol=1e-3)
 
 
 def test_an_expression_moves_the_vertices_and_nothing_else(heads, quad_layout, grids):
