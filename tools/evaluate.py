@@ -44,7 +44,7 @@ from cliphead_addon.engine.head import HeadModel
 from cliphead_addon.engine.models import load_models
 from cliphead_addon.engine.nets.texture import seam_pairs
 from cliphead_addon.engine.packs import open_pack
-from cliphead_addon.engine.pipeline import generate
+from cliphead_addon.engine.pipeline import generate, recipe_code
 from cliphead_addon.engine.settings import Settings
 from cliphead_addon.engine.sliders import Sliders
 from cliphead_addon.engine.stages import HeadCode, Prompt
@@ -291,7 +291,7 @@ def evaluate_words(pack, count, first_seed, resolution, seeds):
         return observer.read(skin), hair_style(barber, skin, mesh.hair)
 
     def asked_for(text, seed):
-        return models.mappers.map(models.text.encode(text).embedding, Prompt(text, seed=seed))
+        return recipe_code(Prompt(text, seed=seed), models)
 
     middle = observer.medians | {"gender": 0.5}
     tally, missed = {}, []

@@ -13,6 +13,7 @@ from .nets.texture import TextureModel
 from .nets.upscale import Upscaler
 from .packs import Pack, open_pack
 from .sliders import Sliders
+from .walls import Walls
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -30,6 +31,7 @@ class Models:
     texture: TextureModel
     texture_text: TextModel | None = None  # what the texture part reads words with, where `text` is another CLIP; None: `text`
     sliders: Sliders | None = None  # None: the pack's heads have no sliders
+    walls: Walls | None = None  # None: the pack does not tell how thick the skin is in front of the mouth
 
 
 def load_models(pack="starter", device="auto"):
@@ -49,6 +51,7 @@ def load_models(pack="starter", device="auto"):
         texture=TextureModel.load(pack.part("texture")["folder"], upscaler, device),
         texture_text=TextModel.load(pack.part("texture_text")) if "texture_text" in pack.parts else None,
         sliders=Sliders.load(pack),
+        walls=Walls.load(pack),
     )
 
 

@@ -133,12 +133,19 @@ def head_code(prompt, embedding, models, warnings):
     if prompt.locks:
         bald = code.identity if code.hair is None else code.identity - code.hair
         code = replace(code, identity=code.identity - bald + _sliders(models).lock(bald, prompt.locks))
-    return slide(code, prompt.sliders, models)
+    return slide(walled(code, models), prompt.sliders, models)
 
 
 def slide(code, sliders, models):
     """A HeadCode with sliders moved: attribute -> deviations."""
-    return replace(code, identity=_sliders(models).move(code.identity, sliders)) if sliders else code
+    if not sliders:
+        return code
+    return walled(replace(code, identity=_sliders(models).move(code.identity, sliders)), models)
+
+
+def walled(code, models):
+    """A HeadCode whose mouth does not come out through the chin, where the pack tells how thick that is."""
+    return code if models.walls is None else models.walls.kept(code)
 
 
 def blend(code, other, share):

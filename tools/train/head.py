@@ -28,6 +28,7 @@ from cliphead_addon.engine.packs import set_part
 from tools.studio import hair, shapes
 from tools.studio.expressions import CODES, coefficients
 from tools.studio.people import SHAPE_DIMENSIONS, Population
+from tools.studio.walls import mouth_walls
 
 from .widen import widen_expression, widen_identity
 
@@ -378,6 +379,7 @@ def export(folder):
     }
     if (folder / "mappers.safetensors").exists():
         carry_mappers(folder, load_file(folder / "bases.safetensors"), bases, load_file(folder / "hair.safetensors"))
+    bases["wall_slopes"], bases["wall_widths"] = map(torch.from_numpy, mouth_walls(Population()))
     half(bases, folder / "bases.safetensors")
     set_part(folder, "bases", {"file": "bases.safetensors"})
     print(f"Wrote the head model to {folder}.")
