@@ -52,15 +52,15 @@ def dye_irises(albedo, text, outlines):
     albedo: (R,R,3) uint8 sRGB; text: the prompt; outlines: a pack's quads part, of which "eyes.*" are read -> (R,R,3) uint8
     """
     openings = [uv_to_pixel(np.asarray(loop), len(albedo)) for name, loop in outlines.items() if name.startswith("eyes.")]
-    windows, distances = zip(*(_around_iris(loop, len(albedo)) for loop in openings), strict=True) if openings else ((), ())
-    rings = [(FIBRES[0] < r) & (r < FIBRES[1]) for r in distances]
-    if not rings or not all(ring.any() for ring in rings):
+    irises = []
+    for opening in openings:
+        window, r = _around_iris(opening, len(albedo))
+        irises.append((window, albedo[window].astype(np.float32), r, (FIBRES[0] < r) & (r < FIBRES[1])))
+    if not irises or not all(ring.any() for *_, ring in irises):
         return albedo
-    dyed = albedo.copy()
-    eyes = [albedo[window].astype(np.float32) for window in windows]
-    named = colour_in_words(text)
-    colour = named or np.mean([eye[ring].mean(axis=0) for eye, ring in zip(eyes, rings, strict=True)], axis=0)
-    for window, eye, r, ring in zip(windows, eyes, distances, rings, strict=True):
+    dyed, named = albedo.copy(), colour_in_words(text)
+    colour = named or np.mean([eye[ring].mean(axis=0) for _, eye, _, ring in irises], axis=0)
+    for window, eye, r, ring in irises:
         light = eye.mean(axis=2, keepdims=True)
         light = np.clip(light / max(1.0, light[ring].mean()), *SHADES)
         if named:

@@ -131,8 +131,7 @@ def head_code(prompt, embedding, models, warnings):
     else:
         code = _mappers(models).map(embedding, prompt, expression)
     if prompt.locks:
-        bald = code.identity if code.hair is None else code.identity - code.hair
-        code = replace(code, identity=code.identity - bald + _sliders(models).lock(bald, prompt.locks))
+        code = replace(code, identity=code.identity - code.bald + _sliders(models).lock(code.bald, prompt.locks))
     return slide(walled(code, models), prompt.sliders, models)
 
 
@@ -150,9 +149,8 @@ def walled(code, models):
 
 def blend(code, other, share):
     """Two HeadCodes and how much of the second -> HeadCode: shapes and expressions in between, the hair of the nearer one."""
-    bald, other_bald = (c.identity if c.hair is None else c.identity - c.hair for c in (code, other))
     hair = code.hair if share < 0.5 else other.hair
-    identity = (1 - share) * bald + share * other_bald
+    identity = (1 - share) * code.bald + share * other.bald
     expression = (1 - share) * code.expression + share * other.expression
     return HeadCode((identity if hair is None else identity + hair).astype(np.float32), expression.astype(np.float32), hair)
 
@@ -195,8 +193,7 @@ def attributes(code, models):
     """What sliders can move, as it is: name -> deviations from the population's mean; {} in a pack without sliders."""
     if models.sliders is None:
         return {}
-    bald = code.identity if code.hair is None else code.identity - code.hair
-    return {name: round(value, 4) for name, value in models.sliders.attributes(bald).items()}
+    return {name: round(value, 4) for name, value in models.sliders.attributes(code.bald).items()}
 
 
 def with_quads(unwrapped, code, models, settings, warnings):

@@ -30,6 +30,11 @@ class HeadCode:
     expression: np.ndarray  # (X,) float32
     hair: np.ndarray | None = None  # (I,) float32: how much of `identity` is the hair style, in packs that have styles
 
+    @property
+    def bald(self):
+        """(I,) the identity code without its hair style."""
+        return self.identity if self.hair is None else self.identity - self.hair
+
 
 @dataclass(frozen=True)
 class HairMesh:

@@ -36,8 +36,7 @@ class Walls:
 
     def kept(self, code):
         """A HeadCode with walls of LEAST everywhere; the same one if it has them."""
-        bald = code.identity if code.hair is None else code.identity - code.hair
-        shape = np.linalg.lstsq(self.basis, bald - self.mean, rcond=None)[0]  # (D,)
+        shape = np.linalg.lstsq(self.basis, code.bald - self.mean, rcond=None)[0]  # (D,)
         change = self.change(shape)
         if not change.any():
             return code

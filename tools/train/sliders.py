@@ -26,7 +26,7 @@ from tools.studio.people import ANCESTRIES, SHAPE_DIMENSIONS, Population
 FIRST_SEED = 4_000_000  # people that neither the probe nor the measures' statistics have seen
 NAMES = tuple(ENDS)  # without "jaw width": it goes with cheek width (correlation 0.94) and with jaw squareness
 FAINT = 0.05  # deviations per parameter: what attributes may follow beside the asked one, so that directions need not be long
-ROUNDS = (100, 300, 500)  # seeds of the heads that directions are tried on: what is taken back changes a little what others do
+ROUNDS = (100, 300)  # seeds of the heads that directions are tried on: what is taken back changes a little what others do
 STEP = 1.5  # deviations to either side, when directions are tried
 LONGEST = 0.012  # NPHM units, 3 mm: further from the studio's surface the network's is another part of the head
 
@@ -118,7 +118,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=400)
     parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
-    parser.add_argument("--heads", type=int, default=6, help="on which directions are tried, in each round")
+    parser.add_argument("--heads", type=int, default=6, help="on which directions are tried, in each of two rounds")
     options = parser.parse_args()
     observer = Observer(Population())
     gradients, centre, explained = slopes(observer, options.people)

@@ -1,10 +1,10 @@
 """Harmonic maps of disks: cotangent weights, one factorisation, any boundary values."""
 
 import numpy as np
-from cvxopt import cholmod, matrix, spmatrix
 from scipy.sparse import csc_matrix, csr_matrix
 
 from ..errors import UnwrapError
+from .cholesky import Cholesky
 
 ROUNDNESS = 0.8  # of the boundary curve: 0 is a circle, 1 a square
 LEAST_WEIGHT = 0.02  # of an edge's cotangent weight, 0.577 in an equilateral triangle, where weights must be positive
@@ -69,10 +69,8 @@ class HarmonicSolver:
         self.to_boundary = csr_matrix((weight[first:][across], ends), shape=(N, B))
         weight = -weight[:first]
         weight[diagonal[:N]] = degree[:N]
-        inside = spmatrix(*(matrix(np.ascontiguousarray(part)) for part in (weight, columns[:first], rows[:first])), (N, N))
-        self.factor = cholmod.symbolic(inside)
         try:
-            cholmod.numeric(inside, self.factor)
+            self.inside = Cholesky(weight, rows[:first], columns[:first], N)
         except ArithmeticError as error:
             raise UnwrapError(
                 "Some vertices of the mesh are not connected to its boundary. Clean the mesh to one piece."
@@ -83,9 +81,7 @@ class HarmonicSolver:
         values = np.asarray(values, np.float64)
         result = np.empty((len(self.inner) + len(self.boundary), values.shape[1]))
         result[self.boundary] = values
-        inside = matrix(self.to_boundary @ values)
-        cholmod.solve(self.factor, inside)
-        result[self.inner] = inside
+        result[self.inner] = self.inside.solve(self.to_boundary @ values)
         return result
 
 

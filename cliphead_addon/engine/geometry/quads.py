@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from cvxopt import cholmod, matrix, spmatrix
 from scipy.sparse import csr_matrix, diags, triu
 
 from ..settings import DENSITIES
 from ..stages import UnwrappedHead
+from .cholesky import Cholesky
 from .mesh import triangulate, vertex_normals
 from .planar import locate
 from .topology import boundary_loops
@@ -108,12 +108,9 @@ def fit(canonical, unwrapped, grid, uv):
     spread = csr_matrix((weights.ravel(), places), shape=(len(seen), len(canonical)))  # from quads to the surface
     hold = np.full(len(canonical), HOLD)
     hold[grid.neck] = HOLD_NECK
-    normal = triu(spread.T @ spread + diags(hold), format="coo")
-    normal = spmatrix(*(matrix(part) for part in (normal.data, normal.col.astype(int), normal.row.astype(int))), hold.shape * 2)
-    factor, change = cholmod.symbolic(normal), matrix(spread.T @ (dense.canonical[seen] - spread @ canonical))
-    cholmod.numeric(normal, factor)
-    cholmod.solve(factor, change)
-    return canonical + np.array(change)
+    system = triu(spread.T @ spread + diags(hold), format="coo")
+    missing = spread.T @ (dense.canonical[seen] - spread @ canonical)
+    return canonical + Cholesky(system.data, system.row, system.col, len(canonical)).solve(missing)
 
 
 def subdivide(faces):
