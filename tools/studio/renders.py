@@ -20,7 +20,7 @@ GAMMA = 2.2
 
 
 class Photographer:
-    """Paints heads vertex by vertex and draws them with a depth buffer; enough for pictures of about 64 px."""
+    """Paints heads vertex by vertex and draws them with a depth buffer; enough for pictures of about 100 px."""
 
     def __init__(self, population, atlas):
         self.population, self.atlas = population, atlas

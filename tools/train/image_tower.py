@@ -1,7 +1,7 @@
 """Train the starter text model's image tower on pictures of studio heads, against its finished text tower.
 
-$ python -m tools.train.image_tower data --heads 2000     draws pictures of painted heads; resumes
-$ python -m tools.train.image_tower train --minutes 8     resumes from runs/image
+$ python -m tools.train.image_tower data --heads 6000     draws pictures of painted heads; resumes
+$ python -m tools.train.image_tower train --minutes 60    resumes from runs/image
 
 CLIP's symmetric contrastive loss between pictures and sentences about the same heads, with the text tower frozen. The encoder
 of parameters that the text tower was trained with gives a second, denser target for each picture.
@@ -30,11 +30,15 @@ from tools.studio.look import Look, random_look
 from tools.studio.people import Population
 from tools.studio.renders import Photographer
 
-from .text import HELD_OUT, Speller, Teacher, encode, random_expression, write_pack
+from .text import ARCHITECTURE, HELD_OUT, NAME, Speller, Teacher, encode, random_expression, write_pack
 from .text import RUN as TEXT_RUN
+
+import open_clip  # isort: skip  after nets.text, which makes it importable beside any torchvision
 
 RUN = Path("runs/image")
 VIEWS, CHUNK, ATLAS = 4, 50, 192  # pictures of a head, heads in a file, px of the painted texture
+SIDE = ARCHITECTURE["vision_cfg"]["image_size"]
+SENTENCES, TRIES = 12, 4  # about each head of training, each the one that says most of up to so many: short ones teach little
 MEAN, DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # open_clip's for OpenAI's CLIP
 
 
@@ -46,7 +50,7 @@ def photographer(pack):
 
 
 def draw_head(pack, seed):
-    """-> pictures (VIEWS,64,64,3) uint8 and what is needed to write sentences about them."""
+    """-> pictures (VIEWS,SIDE,SIDE,3) uint8 and what is needed to write sentences about them."""
     camera, rng = photographer(pack), np.random.default_rng([seed, 73])
     population = camera.population
     person = population.person(seed)
@@ -58,7 +62,7 @@ def draw_head(pack, seed):
             shapes[shape] = shapes.get(shape, 0) + weight * value
     vertices, colours = population.vertices(person, shapes), camera.colours(look, rng)
     hair = camera.hair(person, look, colours, rng)
-    pictures = np.stack([camera.picture(vertices, colours, rng, hair=hair) for _ in range(VIEWS)])
+    pictures = np.stack([camera.picture(vertices, colours, rng, SIDE, hair) for _ in range(VIEWS)])
     return pictures, {"seed": seed, "z": z, "look": asdict(look), "expression": expression}
 
 
@@ -95,13 +99,17 @@ class Album:
 
 
 def prepare(pictures, shift=0):
-    """(B,64,64,3) uint8 -> (B,3,64,64) float32 as open_clip's preprocessing gives them, moved by up to `shift` px."""
+    """(B,SIDE,SIDE,3) uint8 -> (B,3,SIDE,SIDE) float32 as open_clip's preprocessing gives them.
+
+    shift: for training, px by which the batch is moved at most; each picture's brightness then varies as well.
+    """
     x = pictures.permute(0, 3, 1, 2).float() / 255
     if shift:
         x = F.pad(x, (shift,) * 4, mode="replicate")
         top, left = torch.randint(2 * shift + 1, (2,))
-        x = x[..., top : top + 64, left : left + 64] * (0.85 + 0.3 * torch.rand(len(x), 1, 1, 1))
-    return (x - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
+        x = x[..., top : top + SIDE, left : left + SIDE] * (0.85 + 0.3 * torch.rand(len(x), 1, 1, 1))
+    x = (x - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
+    return x.contiguous(memory_format=torch.channels_last)  # convolutions on a CPU are half as fast again
 
 
 def contrast(one, other, scale):
@@ -111,27 +119,40 @@ def contrast(one, other, scale):
 
 
 @torch.no_grad()
-def retrieval(model, spell, album, tries, pairs=500):
-    """Share of held-out pictures whose own sentence is first, or among the first five, of `pairs` sentences."""
-    count = min(pairs, len(album.heads))
-    text = F.normalize(
-        encode(model, [spell(s) for s in album.sentences(range(count), np.random.default_rng(3), tries)]), dim=-1
-    )
-    image = torch.cat([model.encode_image(prepare(part), normalize=True) for part in album.pictures[:count, 0].split(100)])
-    rank = (image @ text.T).argsort(descending=True).eq(torch.arange(count)[:, None]).float().argmax(1)
+def unit_sentences(model, spell, sentences):
+    """N strings -> (N,C) unit embeddings."""
+    parts = [sentences[i : i + 256] for i in range(0, len(sentences), 256)]
+    return F.normalize(torch.cat([encode(model, [spell(text) for text in part]) for part in parts]), dim=-1)
+
+
+@torch.no_grad()
+def retrieval(images, sentences):
+    """Share of pictures whose own sentence is first, or among the first five, of all: unit embeddings (N,C), (N,C)."""
+    rank = (images @ sentences.T).argsort(descending=True).eq(torch.arange(len(images))[:, None]).float().argmax(1)
     return float((rank == 0).float().mean()), float((rank < 5).float().mean())
+
+
+def start(pack):
+    """The pack's text model with an image tower of ARCHITECTURE: its own, or a new one where that was another. -> TextModel"""
+    text, path = TextModel.load({"folder": "text"}, pack, keep_image=True), pack / f"text/{NAME}.json"
+    config = json.loads(path.read_text("utf-8"))
+    if config["vision_cfg"] != ARCHITECTURE["vision_cfg"]:
+        config["vision_cfg"] = ARCHITECTURE["vision_cfg"]
+        text.model.visual = open_clip.CLIP(**config).visual
+        path.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+    text.model.visual.requires_grad_(True).to(memory_format=torch.channels_last)
+    return text
 
 
 def train(pack, minutes, size, rate, threads):
     torch.manual_seed(0)
     torch.set_num_threads(threads)
-    text = TextModel.load({"folder": "text"}, pack, keep_image=True)
+    text = start(pack)
     model, spell, teacher = text.model, Speller(text.tokenizer), Teacher()
     teacher.load_state_dict(torch.load(TEXT_RUN / "last.pt", weights_only=True)["teacher"])
     teacher.requires_grad_(False)
     population = Population()
     album, held_out = Album(population, False), Album(population, True)
-    model.visual.requires_grad_(True)
     optimiser = torch.optim.AdamW(model.visual.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.05)
     steps, spent, last = 0, 0.0, RUN / "last.pt"
     if last.is_file():
@@ -141,6 +162,11 @@ def train(pack, minutes, size, rate, threads):
         steps, spent = state["steps"], state["spent"]
     rng = np.random.default_rng([steps, 5])
     torch.manual_seed(steps)
+    heads = np.arange(len(album.heads)).repeat(SENTENCES)
+    told = [album.sentences([i], rng, tries=int(rng.integers(1, TRIES + 1)))[0] for i in heads]
+    told = unit_sentences(model, spell, told).reshape(len(album.heads), SENTENCES, -1)
+    with torch.no_grad():
+        known = F.normalize(teacher.parameters_in(album.parameters), dim=-1)
     scale = float(model.logit_scale.exp())
     started = saved = time.monotonic()
     model.visual.train()
@@ -156,14 +182,11 @@ def train(pack, minutes, size, rate, threads):
             break
         descent = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * now / (60 * minutes)))
         optimiser.param_groups[0]["lr"] = rate * min((steps + 1) / 100, float(descent))
-        chosen = torch.randint(len(album.heads), (size,))
+        chosen = torch.randperm(len(album.heads))[:size]  # each head once: it is no wrong answer to itself
         views = album.pictures[chosen, torch.randint(VIEWS, (size,))]
-        image = model.encode_image(prepare(views, shift=3), normalize=True)
-        with torch.no_grad():
-            told = album.sentences(chosen.tolist(), rng, tries=int(rng.integers(1, 5)))  # short ones teach little
-            sentences = F.normalize(encode(model, [spell(s) for s in told]), dim=-1)
-            known = F.normalize(teacher.parameters_in(album.parameters[chosen]), dim=-1)
-        loss = contrast(image, sentences, scale) + contrast(image, known, scale)
+        image = model.encode_image(prepare(views, shift=4), normalize=True)
+        sentences = told[chosen, torch.randint(SENTENCES, (size,))]
+        loss = contrast(image, sentences, scale) + contrast(image, known[chosen], scale)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.visual.parameters(), 1.0)
@@ -172,9 +195,16 @@ def train(pack, minutes, size, rate, threads):
         if steps % 50 == 0:
             print(f"image: step {steps}, {now / 60:.1f} of {minutes:g} min, loss {loss:.3f}", flush=True)
     model.eval()
+    with torch.no_grad():
+        pictures = held_out.pictures[:, 0].split(100)
+        images = torch.cat([model.encode_image(prepare(part), normalize=True) for part in pictures])
+        known = F.normalize(teacher.parameters_in(held_out.parameters), dim=-1)
     for name, tries in (("any sentence", 1), ("the longest of eight", 8)):
-        first, five = retrieval(model, spell, held_out, tries)
-        print(f"held-out retrieval, {name}: top-1 {first:.3f}, top-5 {five:.3f} of {min(500, len(held_out.heads))}")
+        chosen = held_out.sentences(range(len(images)), np.random.default_rng(3), tries)
+        sentences = unit_sentences(model, spell, chosen)
+        for kind, found in (("pictures", images), ("the parameters themselves", known)):
+            first, five = retrieval(found, sentences)
+            print(f"held-out retrieval, {kind}, {name}: top-1 {first:.3f}, top-5 {five:.3f} of {len(images)}")
     write_pack(model, pack)
 
 
@@ -183,11 +213,11 @@ def main():
     parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
     commands = parser.add_subparsers(dest="command", required=True)
     data = commands.add_parser("data")
-    data.add_argument("--heads", type=int, default=2000)
+    data.add_argument("--heads", type=int, default=6000)
     data.add_argument("--held-out", type=int, default=500)
     training = commands.add_parser("train")
-    training.add_argument("--minutes", type=float, default=8)
-    training.add_argument("--batch", type=int, default=128)
+    training.add_argument("--minutes", type=float, default=60)
+    training.add_argument("--batch", type=int, default=256)
     training.add_argument("--rate", type=float, default=1e-3)
     training.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()

@@ -41,7 +41,7 @@ import open_clip  # isort: skip  after nets.text, which makes it importable besi
 RUN = Path("runs/text")
 ARCHITECTURE = {
     "embed_dim": 128,
-    "vision_cfg": {"image_size": 64, "layers": 4, "width": 128, "head_width": 32, "patch_size": 8},
+    "vision_cfg": {"image_size": 96, "layers": [2, 2, 3, 2], "width": 16},  # CLIP's ResNet: learns from few pictures
     "text_cfg": {"context_length": 77, "vocab_size": 0, "width": 128, "heads": 4, "layers": 3},
 }
 NAME = "cliphead-small"
