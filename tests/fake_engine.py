@@ -2,9 +2,9 @@
 
 Words in the prompt ask for them: "slow" takes ten seconds, "brief" half a second, "stuck" never looks at its progress callback,
 "crash" ends the process, "killed" does so as the system does when memory is short, "wrong" raises an error for the user, "bug"
-one for the programmer, "noisy" prints to stdout, "torchless" imports a package that is not there, "huge" and "torchfull" run
-out of memory, "diskfull", "numpyfull" and "protected" fail to write their files. "curls" puts hair on the head; "painted" shows
-two previews.
+one for the programmer, "greedy" takes memory until it is stopped, "noisy" prints to stdout, "torchless" imports a package that
+is not there, "huge" and "torchfull" run out of memory, "diskfull", "numpyfull" and "protected" fail to write their files.
+"curls" puts hair on the head; "painted" shows two previews.
 """
 
 import errno
@@ -164,6 +164,10 @@ def misbehave(text, progress):
         raise PromptError("These words make no head. Try plainer ones.")
     if "bug" in text:
         raise KeyError("nose")
+    if "greedy" in text:
+        taken = []
+        while len(taken) < 400:
+            taken.append(b"x" * 10**7)
     if "noisy" in text:
         print("a library's chatter " * 1000)
         os.write(1, b"\x00\x00\x00\x04null" * 100)

@@ -372,6 +372,7 @@ TEXTS = {
     "Select a head made by CLIP-Head": "Einen von CLIP-Head gemachten Kopf auswählen",
     "The head was made by an older version: make it again from its recipe": "Der Kopf ist aus einer älteren Version: ihn nach "
     "seinem Rezept noch einmal machen",
+    "Still deleting": "Es wird noch gelöscht",
     "The engine is busy: wait for it or cancel it": "Es wird gerade gerechnet: abwarten oder abbrechen",
     # rig and export
     "Give the selected head bones for neck, head, jaw and eyes, and eyeballs. The engine works in the background": "Dem "

@@ -20,6 +20,7 @@ from .language import t
 
 MEASURED_FOR = 10.0  # seconds that sizes are shown before they are taken again
 WATCH_EVERY, WATCH_FOR = 0.5, 300.0  # seconds
+DOOMED = ".deleted-"  # begins the name of what a thread deletes; all of it is gone with the next deletion if Blender ends
 CERTAIN = 3  # looks in a row that must find the folders gone
 
 
@@ -36,13 +37,18 @@ def _shared(name):
     return lambda: [preferences.shared_folder() / name]
 
 
+def _engines():
+    shared = preferences.shared_folder()
+    return [shared / runtime.ENGINES, *shared.glob(f"{DOOMED}*")]
+
+
 def _jobs():
     """Folders of `session.new_folder`; Blender deletes them when it ends, and they stay after a crash."""
     return sorted(Path(bpy.app.tempdir).glob("cliphead_*"))
 
 
 KINDS = {
-    "engine": Kind("Engine", "Unpacked packages; the next head unpacks them again", _shared(runtime.ENGINES)),
+    "engine": Kind("Engine", "Unpacked packages; the next head unpacks them again", _engines),
     "packs": Kind("Packs", "Installed model packs; the starter pack is part of the extension", _shared(runtime.PACKS)),
     "downloads": Kind("Downloads", "Files that were fetched, and halves of them", _shared(runtime.DOWNLOADS)),
     "jobs": Kind("Jobs", "Files of this session's heads", _jobs),
@@ -53,6 +59,7 @@ EVERYTHING = "everything"
 _measured = {}  # kind -> bytes
 _measured_at = -MEASURED_FOR
 _measuring = None  # the thread that does
+_deletion = None  # the thread of the last
 
 
 def _of_data_folder(*patterns):
@@ -84,11 +91,15 @@ def _show():
     if _measuring.is_alive():
         return 0.1
     _measuring, _measured_at = None, time.monotonic()
+    _redraw()
+    return None
+
+
+def _redraw():
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "PREFERENCES":
                 area.tag_redraw()
-    return None
 
 
 def size(path):
@@ -101,18 +112,35 @@ def size(path):
     return total
 
 
-def delete(kind):
-    """Delete one kind, or "everything"; the worker must have ended."""
-    global _measured_at
-    for name in KINDS if kind == EVERYTHING else [kind]:
-        for path in KINDS[name].paths():
+class Deletion(threading.Thread):
+    """Deletes one kind, or "everything", while Blender goes on; `freed` bytes once it has ended. The worker must have ended.
+
+    What the next head might use is moved aside at once, so that it is never seen half deleted.
+    """
+
+    def __init__(self, kind):
+        super().__init__(daemon=True)
+        self.shared, self.freed, self.everything = preferences.shared_folder(), 0, kind == EVERYTHING
+        paths = [path for name in (KINDS if self.everything else [kind]) for path in KINDS[name].paths()]
+        if self.everything:
+            paths += [self.shared / name for name in (runtime.USERS, runtime.LOCK)]
+        self.paths = [self._aside(path) for path in paths]
+        self.start()
+
+    def _aside(self, path):
+        if path.parent == self.shared and not path.name.startswith(DOOMED):
+            with contextlib.suppress(OSError):  # not there, or open on Windows
+                return path.rename(self.shared / f"{DOOMED}{path.name}-{time.time_ns()}")
+        return path
+
+    def run(self):
+        for path in self.paths:
+            before = size(path)
             runtime.delete(path)
-    if kind == EVERYTHING:
-        for name in (runtime.USERS, runtime.LOCK):
-            runtime.delete(preferences.shared_folder() / name)
-        with contextlib.suppress(OSError):
-            preferences.shared_folder().rmdir()
-    _measured_at = -MEASURED_FOR
+            self.freed += before - size(path)
+        if self.everything:
+            with contextlib.suppress(OSError):  # another Blender's files are in it
+                self.shared.rmdir()
 
 
 class CLIPHEAD_OT_delete_data(bpy.types.Operator):
@@ -135,6 +163,9 @@ class CLIPHEAD_OT_delete_data(bpy.types.Operator):
         if session.state.job is not None or adapt.state.job is not None or pack_files.busy():
             cls.poll_message_set(t("The engine is busy: wait for it or cancel it"))
             return False
+        if _deletion is not None and _deletion.is_alive():
+            cls.poll_message_set(t("Still deleting"))
+            return False
         return True
 
     def invoke(self, context, event):
@@ -143,14 +174,26 @@ class CLIPHEAD_OT_delete_data(bpy.types.Operator):
         )
 
     def execute(self, _context):
+        global _deletion
         from . import session
 
         session.close()
-        before = sum(measure().values())
-        delete(self.kind)
-        _measured.update(measure())
-        self.report({"INFO"}, f"{_text(before - sum(_measured.values()))} freed")
+        _deletion = Deletion(self.kind)
+        if bpy.app.background:
+            _deletion.join()
+            self.report({"INFO"}, f"{_text(_deletion.freed)} freed")
+        bpy.app.timers.register(_measure_again, persistent=True)
         return {"FINISHED"}
+
+
+def _measure_again():
+    """After a deletion, for the Storage box."""
+    global _measured_at
+    if _deletion.is_alive():
+        return 0.1
+    _measured_at = -MEASURED_FOR
+    _redraw()
+    return None
 
 
 CLASSES = (CLIPHEAD_OT_delete_data,)

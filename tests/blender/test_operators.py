@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
@@ -150,6 +151,31 @@ def test_a_killed_worker_is_a_message_and_nothing_else(session):
     assert not bpy.data.objects and list(bpy.data.meshes) == [mesh]
     assert bpy.ops.cliphead.generate.poll()
     assert api.generate("a man").name == "A man"
+
+
+@pytest.fixture
+def short_memory():
+    """Takes a process's pid and allows it 100 MB more than it has: the kernel kills it beyond that."""
+    if Path("/sys/fs/cgroup/memory").is_dir():
+        group, limit = Path("/sys/fs/cgroup/memory/cliphead-test"), "memory.limit_in_bytes"
+    else:
+        group, limit = Path("/sys/fs/cgroup/cliphead-test"), "memory.max"
+    try:
+        group.mkdir(exist_ok=True)
+        (group / limit).write_text(str(100_000_000))
+    except OSError:
+        pytest.skip("needs the right to make a memory control group")
+    yield lambda pid: (group / "cgroup.procs").write_text(str(pid))
+    group.rmdir()
+
+
+def test_a_worker_without_memory_is_killed_by_the_system_and_said_to_be(session, short_memory):
+    press_generate(session, "brief greedy")
+    let_time_pass(session, until=lambda: session.state.job.stage == "Painting")
+    short_memory(session.state.client.process.pid)
+    let_time_pass(session)
+    assert session.state.failed and "killed, perhaps because memory ran out" in session.state.message
+    assert not bpy.data.objects and bpy.ops.cliphead.generate.poll()
 
 
 def test_a_head_waits_for_object_mode(session):

@@ -34,6 +34,26 @@ def test_each_kind_is_measured_and_deleted_by_itself(session, shared):
     assert sorted(path.name for path in shared.iterdir()) == ["downloads", "packs"] and storage.measure()["engine"] == 0
 
 
+def test_a_window_does_not_wait_for_deleting(shared, monkeypatch):
+    may_go = threading.Event()
+    delete = runtime.delete
+    monkeypatch.setattr(runtime, "delete", lambda path: may_go.wait(5) and delete(path))
+    deletion = storage.Deletion("engine")
+    assert not (shared / "engine").exists()  # a head that is made now unpacks its own
+    monkeypatch.setattr(storage, "_deletion", deletion)
+    assert not bpy.ops.cliphead.delete_data.poll()
+    may_go.set()
+    deletion.join(5)
+    assert deletion.freed == 3 and bpy.ops.cliphead.delete_data.poll()
+    assert sorted(path.name for path in shared.iterdir()) == ["downloads", "packs"]
+
+
+def test_what_a_deletion_left_behind_goes_with_the_next(shared):
+    (shared / f"{storage.DOOMED}engine-1").mkdir()
+    storage.Deletion("engine").join(5)
+    assert sorted(path.name for path in shared.iterdir()) == ["downloads", "packs"]
+
+
 def test_drawing_does_not_wait_for_measuring(shared, monkeypatch):
     monkeypatch.setattr(storage, "_measured", {})
     monkeypatch.setattr(storage, "_measured_at", -storage.MEASURED_FOR)
