@@ -2,6 +2,7 @@
 
 $ python -m tools.train.mappers --minutes 12                                      # for the pack's own text part
 $ python -m tools.train.mappers --text ViT-L-14 --weights vit_l_14.safetensors --out packs/starter-l14
+$ python -m tools.train.mappers --hair --minutes 6                                # the hair network alone, from the pack's
 $ python -m tools.train.mappers --measure --pack packs/starter-l14               # held-out sentences, as after a training
 
 With --text the networks are learnt from the pack's own and its captions, for any text tower of open_clip, in under ten minutes
@@ -48,7 +49,7 @@ from tools.studio.people import OPPOSITES
 from .text import HELD_OUT, RUN, Crowd, Speller, encode
 
 HIDDEN = 512  # width of the identity network
-SPREAD = 1.15  # without it heads of one sentence, measured on their surfaces, vary by 0.77 to 0.92 of the people whom it fits
+SPREAD = 1.22  # without it heads of one sentence, measured on their surfaces, vary by 0.77 to 0.92 of the people whom it fits
 FAINT = 0.05  # deviation that a named quantity keeps however clearly it is said
 SAID = 10.0  # how much more a named quantity counts in sentences that speak of it; few do, of any one
 WORN_TRIES = 24  # hairs that each person might wear, for sentences that do not say
@@ -137,6 +138,17 @@ def _local(person, pair):
     return person.local.get(pair[0], 0) - person.local.get(pair[1], 0)
 
 
+def styles_left_open(pairs, styles):
+    """(n,WORN_TRIES) styles that each sentence's head might wear as well: what is said stays, and coloured hair is hair.
+
+    styles: (people,WORN_TRIES) of `wardrobe`
+    """
+    worn, mask = pairs["style"][:, None], torch.from_numpy(pairs["mask"])
+    said, coloured = (mask[:, [captions.SLICES[topic].start]] for topic in ("scalp", "hair"))
+    others = styles[torch.from_numpy(pairs["index"])]
+    return torch.where(said | (coloured & (others == STYLE_NAMES.index(BALD))), worn, others)
+
+
 def wardrobe(crowd):
     """(n,WORN_TRIES) styles that each person might wear."""
     rng = np.random.default_rng(12)
@@ -167,6 +179,7 @@ class Training(nn.Module):
         mappers, bases = Mappers.load(pack), pack.tensors(pack.part("bases")["file"])
         training = cls(mappers.embedding_width, directions, mappers.expression_basis.shape[1])
         training.identity, training.expression, training.hair = mappers._identity, mappers._expression, mappers._hair
+        training.hair.requires_grad_(True)
         back = np.linalg.lstsq(bases["identity_basis"], mappers.identity_basis, rcond=None)[0]
         with torch.no_grad():
             training.mix.copy_(torch.linalg.inv(torch.from_numpy(back).double()))
@@ -280,14 +293,16 @@ def judge_hair(training, pairs, codes, styles):
     drawn = torch.where(likely, logits + luck, torch.tensor(-torch.inf)).argmax(1)
     mask = torch.from_numpy(pairs["mask"])
     said, bald = mask[:, captions.SLICES["scalp"].start], pairs["style"] == STYLE_NAMES.index(BALD)
-    wanted = F.one_hot(styles[index], len(STYLE_NAMES)).float().mean((0, 1))
+    wanted = F.one_hot(styles_left_open(pairs, styles)[~said], len(STYLE_NAMES)).float().mean((0, 1))
     open_ = F.one_hot(drawn[~said], len(STYLE_NAMES)).float().mean(0)
+    coloured = mask[:, captions.SLICES["hair"].start] & ~said & ~bald
     amounts = mask[:, AMOUNT_ROWS] & (HAS_AMOUNT[pairs["style"]] > 0) & (pairs["amounts"].abs() > 0.4)
     training.train()
     return {
         "style likeliest": float((logits.argmax(1) == pairs["style"])[said].float().mean()),
         "style drawn": float((drawn == pairs["style"])[said].float().mean()),
         "bald as said": float((drawn == pairs["style"])[said & bald].float().mean()),
+        "bald where a colour was said": float((drawn == STYLE_NAMES.index(BALD))[coloured].float().mean()),
         "volume or length, side": float(((mean > 0) == (pairs["amounts"] > 0))[amounts].float().mean()),
         "styles left open, distance from the population's": float((open_ - wanted).abs().sum() / 2),
     }
@@ -310,6 +325,13 @@ def report(right, spread, expression, hair):
     lines.append(f"expressions with every weight within 0.35: {expression:.3f}")
     lines += [f"hair, {name}: {value:.3f}" for name, value in hair.items()]
     return "\n".join(lines)
+
+
+def write_hair(training, pack):
+    """Puts the hair network into the pack's mappers part and leaves everything else in it."""
+    arrays = load_file(pack / "mappers.safetensors")
+    arrays |= {f"hair.{name}": value.half().contiguous() for name, value in training.hair.state_dict().items()}
+    save_file(arrays, pack / "mappers.safetensors")
 
 
 def write_pack(training, pack):
@@ -364,6 +386,7 @@ def main():
     parser.add_argument("--text", help="any architecture of open_clip; without it the pack's own text part")
     parser.add_argument("--weights", type=Path, help="its weights, a local file")
     parser.add_argument("--from-studio", action="store_true", help="with --text: learn from the studio, not from the pack")
+    parser.add_argument("--hair", action="store_true", help="train the pack's hair network further, and nothing else")
     parser.add_argument("--measure", action="store_true", help="measure the pack's networks and train nothing")
     parser.add_argument("--captions", type=int, default=200_000)
     parser.add_argument("--people", type=int, default=12_000)
@@ -393,11 +416,14 @@ def main():
     print(f"{options.captions} sentences encoded in {time.monotonic() - started:.0f} s", flush=True)
 
     index, test_index = torch.from_numpy(pairs["index"]), torch.from_numpy(test["index"])
-    styles, test_styles = wardrobe(crowd), wardrobe(held_out)
-    said, named_in = torch.from_numpy(pairs["mask"][:, captions.SLICES["scalp"].start]), spoken_of(pairs)
+    styles, test_styles, named_in = styles_left_open(pairs, wardrobe(crowd)), wardrobe(held_out), spoken_of(pairs)
     # Few sentences say how long or how thick; they must not drown in those that leave it open.
     weight = HAS_AMOUNT[pairs["style"]] * (1 + 3 * torch.from_numpy(pairs["mask"][:, AMOUNT_ROWS]))
-    training = Training(pairs["embedding"].shape[1], word_directions(crowd, codes), recipes.shape[1])
+    directions = word_directions(crowd, codes)
+    if options.hair:
+        training = Training.of_pack(open_pack(options.pack), directions).train()
+    else:
+        training = Training(pairs["embedding"].shape[1], directions, recipes.shape[1])
     optimiser = torch.optim.AdamW(training.parameters(), 1e-3, weight_decay=0.01)
     end = time.monotonic() + 60 * options.minutes
     step = 0
@@ -406,11 +432,11 @@ def main():
         optimiser.param_groups[0]["lr"] = 1e-3 * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * descent)))
         rows = torch.randint(len(index), (512,))
         embedding, code = pairs["embedding"][rows], codes[index[rows]]
-        other = styles[index[rows], torch.randint(WORN_TRIES, (len(rows),))]  # no sentence repeats what it leaves open
-        style = torch.where(said[rows], pairs["style"][rows], other)
-        loss = training.identity_loss(embedding, code, named_in[rows])
-        loss = loss + training.hair_loss(embedding, code, style, pairs["amounts"][rows], weight[rows])
-        loss = loss + training.expression_loss(embedding, pairs["coefficients"][rows])
+        style = styles[rows, torch.randint(WORN_TRIES, (len(rows),))]  # no sentence repeats what it leaves open
+        loss = training.hair_loss(embedding, code, style, pairs["amounts"][rows], weight[rows])
+        if not options.hair:
+            loss = loss + training.identity_loss(embedding, code, named_in[rows])
+            loss = loss + training.expression_loss(embedding, pairs["coefficients"][rows])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -422,6 +448,9 @@ def main():
                 face = training.expression_loss(test["embedding"], test["coefficients"])
             training.train()
             print(f"step {step}  loss {loss:.4f}  held out: identity {nll:.4f}, expression {face:.4f}", flush=True)
+    if options.hair:
+        print(judge_hair(training, test, test_codes, test_styles))
+        return write_hair(training, options.pack)
     unseen = make_pairs(held_out, embed, 1500, 3)
     calibrate(training, unseen["embedding"], test_codes[torch.from_numpy(unseen["index"])], spoken_of(unseen))
     right, spread, expression = judge(training, held_out, test, test_codes)
