@@ -15,15 +15,16 @@ SKIN = {  # Principled inputs by name: their order changes between Blenders
 RELIEF_RANGE = 0.002  # metres between the lowest and the highest that a relief image can show
 
 HAIR = {
-    "Roughness": 0.42,
-    "Specular IOR Level": 0.35,
+    "Roughness": 0.45,
+    "Specular IOR Level": 0.3,
     "Anisotropic": 0.8,
     "Anisotropic Rotation": 0.25,  # highlights run around the head, across the strands
 }
 EYE = {"Roughness": 0.35, "IOR": 1.376, "Coat Weight": 1.0, "Coat Roughness": 0.02}  # a wet film over the white
-STRANDS = 70.0  # waves of the relief around the head
+STRANDS = 90.0  # waves of the relief around the head
 FALL = 6.0  # waves per metre along a strand
 RELIEF = 0.003  # metres
+SHADES = 0.4, 1.4  # of the colour, from the darkest strand to the lightest
 SAMPLED = 13  # every so many pixels are enough for a mean; odd, so that columns differ from row to row
 
 
@@ -96,9 +97,9 @@ def _packed(path, name, colour_space):
 
 
 def hair_material(name, colour):
-    """A material of one colour whose relief looks like strands that fall from the crown. colour: (3,) sRGB 0..1 -> bpy material
+    """A material whose shades and relief look like strands that fall from the crown. colour: (3,) sRGB 0..1 -> bpy material
 
-    The colour is a plain value, so that exporters that know no node trees keep it.
+    The colour is also a plain value, for exporters that know no node trees.
     """
     material = new_node_material(name)
     nodes, links = material.node_tree.nodes, material.node_tree.links
@@ -113,7 +114,7 @@ def hair_material(name, colour):
 
     output, principled = add("ShaderNodeOutputMaterial", 300), add("ShaderNodeBsdfPrincipled", 0)
     linear = to_linear(colour)
-    principled.inputs["Base Color"].default_value = (*linear, 1.0)
+    principled.inputs["Base Color"].default_value = (*linear, 1.0)  # what exporters keep
     for socket, value in HAIR.items():
         principled.inputs[socket].default_value = value
     links.new(principled.outputs["BSDF"], output.inputs["Surface"])
@@ -129,8 +130,13 @@ def hair_material(name, colour):
     around.inputs["Scale"].default_value = STRANDS / (2 * np.pi)
     height.inputs[1].default_value = FALL
     noise.inputs["Scale"].default_value = 1.0
-    noise.inputs["Detail"].default_value = 4.0
-    bump.inputs["Strength"].default_value = 0.6
+    noise.inputs["Detail"].default_value = 6.0
+    noise.inputs["Roughness"].default_value = 0.75  # fine strands show as much as locks
+    shade, tint = add("ShaderNodeMapRange", -240, 60), add("ShaderNodeVectorMath", -60, 200, operation="MULTIPLY")
+    shade.inputs["From Min"].default_value, shade.inputs["From Max"].default_value = 0.3, 0.7  # where the noise mostly is
+    shade.inputs["To Min"].default_value, shade.inputs["To Max"].default_value = SHADES
+    tint.inputs[1].default_value = linear
+    bump.inputs["Strength"].default_value = 0.7
     bump.inputs["Distance"].default_value = RELIEF
     for start, end in (
         (place.outputs["Object"], split.inputs["Vector"]),
@@ -144,6 +150,9 @@ def hair_material(name, colour):
         (lifted.outputs["Vector"], grain.inputs[1]),
         (grain.outputs["Vector"], noise.inputs["Vector"]),
         (noise.outputs["Fac"], bump.inputs["Height"]),
+        (noise.outputs["Fac"], shade.inputs["Value"]),
+        (shade.outputs["Result"], tint.inputs[0]),
+        (tint.outputs["Vector"], principled.inputs["Base Color"]),
         (bump.outputs["Normal"], principled.inputs["Normal"]),
         (tangent.outputs["Tangent"], principled.inputs["Tangent"]),
     ):
