@@ -99,7 +99,7 @@ def export(context, head, path, kind):
     objects = family(head)
     with selected(context, objects):
         if kind == "GLTF":
-            with enabled("io_scene_gltf2"), without_computed_sockets(objects):
+            with enabled("io_scene_gltf2"), without_relief(objects):
                 bpy.ops.export_scene.gltf(
                     filepath=str(path),
                     export_format="GLB",
@@ -200,16 +200,13 @@ def enabled(module):
 
 
 @contextmanager
-def without_computed_sockets(objects):
-    """For a while skin has no bumps and hair one plain colour.
-
-    glTF's exporter takes an image of heights for one of normals, and white for a colour that nodes compute.
-    """
+def without_relief(objects):
+    """Skin has no bumps for a while: glTF's exporter takes an image of heights for one of normals."""
     cut = []
     for material in {slot.material for obj in objects for slot in obj.material_slots if slot.material}:
         tree = material.node_tree
         for link in list(tree.links) if tree is not None else ():
-            if (link.from_node.type, link.to_socket.name) in (("BUMP", "Normal"), ("VECT_MATH", "Base Color")):
+            if link.from_node.type == "BUMP" and link.to_socket.name == "Normal":
                 cut.append((tree, link.from_socket, link.to_socket))
                 tree.links.remove(link)
     try:

@@ -99,7 +99,7 @@ def _packed(path, name, colour_space):
 def hair_material(name, colour):
     """A material whose shades and relief look like strands that fall from the crown. colour: (3,) sRGB 0..1 -> bpy material
 
-    The colour is also a plain value, for exporters that know no node trees.
+    The colour is also a plain value, and its shade a factor: exporters that know no node trees keep it.
     """
     material = new_node_material(name)
     nodes, links = material.node_tree.nodes, material.node_tree.links
@@ -132,10 +132,13 @@ def hair_material(name, colour):
     noise.inputs["Scale"].default_value = 1.0
     noise.inputs["Detail"].default_value = 6.0
     noise.inputs["Roughness"].default_value = 0.75  # fine strands show as much as locks
-    shade, tint = add("ShaderNodeMapRange", -240, 60), add("ShaderNodeVectorMath", -60, 200, operation="MULTIPLY")
+    shade = add("ShaderNodeMapRange", -420, 60)
+    tint = add("ShaderNodeMix", -200, 60, data_type="RGBA", blend_type="MULTIPLY")  # glTF's exporter knows such a factor
     shade.inputs["From Min"].default_value, shade.inputs["From Max"].default_value = 0.3, 0.7  # where the noise mostly is
     shade.inputs["To Min"].default_value, shade.inputs["To Max"].default_value = SHADES
-    tint.inputs[1].default_value = linear
+    tint.inputs["Factor"].default_value = 1.0
+    shaded, own = (socket for socket in tint.inputs if socket.type == "RGBA")
+    own.default_value = (*linear, 1.0)
     bump.inputs["Strength"].default_value = 0.7
     bump.inputs["Distance"].default_value = RELIEF
     for start, end in (
@@ -151,8 +154,8 @@ def hair_material(name, colour):
         (grain.outputs["Vector"], noise.inputs["Vector"]),
         (noise.outputs["Fac"], bump.inputs["Height"]),
         (noise.outputs["Fac"], shade.inputs["Value"]),
-        (shade.outputs["Result"], tint.inputs[0]),
-        (tint.outputs["Vector"], principled.inputs["Base Color"]),
+        (shade.outputs["Result"], shaded),
+        (next(socket for socket in tint.outputs if socket.type == "RGBA"), principled.inputs["Base Color"]),
         (bump.outputs["Normal"], principled.inputs["Normal"]),
         (tangent.outputs["Tangent"], principled.inputs["Tangent"]),
     ):
