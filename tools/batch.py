@@ -152,8 +152,10 @@ class Maker:
 _maker = None  # of a pool's process
 
 
-def _open_maker(maker, arguments):
+def _open_maker(maker, arguments, cores):
     global _maker
+    if cores:
+        os.sched_setaffinity(0, cores)
     _maker = maker(*arguments)
 
 
@@ -161,16 +163,28 @@ def _make(row):
     return _maker.make(row)
 
 
-class LocalLane:
-    """A process on this computer that makes one head after the other. maker: a class like Maker, made with `arguments`."""
+def shares_of_cores(workers):
+    """Which cores each of several workers keeps to: list of sets, empty where the system offers no such thing.
 
-    def __init__(self, arguments, maker=Maker):
-        self.arguments, self.maker, self.pool = arguments, maker, None
+    Blender leaves threads behind that spin on another core than its own, which slows the worker there down.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return [set(cores[i::workers]) for i in range(workers)]
+
+
+class LocalLane:
+    """A process on this computer that makes one head after the other.
+
+    maker: a class like Maker, made with `arguments`; cores: those that it and its Blender keep to, empty for all.
+    """
+
+    def __init__(self, arguments, maker=Maker, cores=()):
+        self.arguments, self.maker, self.cores, self.pool = arguments, maker, cores, None
 
     def make(self, row):
         if self.pool is None:
             fresh = multiprocessing.get_context("spawn")  # a fork would inherit locks of this process's threads
-            self.pool = ProcessPoolExecutor(1, fresh, _open_maker, (self.maker, self.arguments))
+            self.pool = ProcessPoolExecutor(1, fresh, _open_maker, (self.maker, self.arguments, self.cores))
         try:
             return self.pool.submit(_make, row).result()
         except BrokenProcessPool as error:
@@ -316,7 +330,8 @@ def open_lanes(options):
     """Options -> lanes, as many as workers are wanted or the cluster has room for."""
     if options.ray is None:
         threads = max(1, (os.cpu_count() or 1) // options.workers)
-        return [LocalLane((options.pack, options.device, threads)) for _ in range(options.workers)]
+        arguments = options.pack, options.device, threads
+        return [LocalLane(arguments, cores=cores) for cores in shares_of_cores(options.workers)]
     try:
         import ray
     except ImportError as error:

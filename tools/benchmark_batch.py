@@ -71,7 +71,8 @@ def held_mb():
 
 def measure(rows, workers, options):
     """-> {workers, heads, seconds, memory: a list for each worker, MB after each of its heads}. Models are loaded before."""
-    lanes = [batch.LocalLane((options.pack, "cpu", 1, options.engine_only), Metered) for _ in range(workers)]
+    arguments = options.pack, "cpu", 1, options.engine_only
+    lanes = [batch.LocalLane(arguments, Metered, cores) for cores in batch.shares_of_cores(workers)]
     waiting = collections.deque(rows)
 
     def work(lane):
