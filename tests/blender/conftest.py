@@ -10,6 +10,14 @@ import cliphead_addon
 FAKE_ENGINE = Path(__file__).parents[1] / "fake_engine.py"
 
 
+def pytest_collection_modifyitems(items):
+    """Random presses come first: they undo 60 steps, which Blender 5.2 at times gets wrong after some hundred opened files.
+
+    Twice in eight runs of all tests it crashed in `ed.undo` or kept a collection; as the first test it never did.
+    """
+    items.sort(key=lambda item: item.path.name != "test_random_presses.py")
+
+
 @pytest.fixture(autouse=True)
 def session():
     """The add-on's session, before its first job."""
