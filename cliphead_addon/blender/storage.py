@@ -66,12 +66,13 @@ def _of_data_folder(*patterns):
     return [path for pattern in patterns for path in preferences.data_folder().glob(pattern)]
 
 
-def measure():
-    """Kind -> bytes on the disk, now: an engine has tens of thousands of files."""
-    return _total({kind: KINDS[kind].paths() for kind in KINDS})
+def all_paths():
+    """Kind -> list of the paths that are kept, whether there or not."""
+    return {name: kind.paths() for name, kind in KINDS.items()}
 
 
-def _total(paths):
+def measure(paths):
+    """Kind -> list of paths -> kind -> bytes on the disk, now: an engine has tens of thousands of files."""
     return {kind: sum(map(size, some)) for kind, some in paths.items()}
 
 
@@ -79,8 +80,8 @@ def sizes():
     """Kind -> bytes on the disk, some seconds old, for drawing: empty until a thread has measured them for the first time."""
     global _measuring
     if _measuring is None and time.monotonic() - _measured_at >= MEASURED_FOR:
-        paths = {kind: KINDS[kind].paths() for kind in KINDS}  # what asks Blender belongs to this thread
-        _measuring = threading.Thread(target=lambda: _measured.update(_total(paths)), daemon=True)
+        paths = all_paths()  # what asks Blender belongs to this thread
+        _measuring = threading.Thread(target=lambda: _measured.update(measure(paths)), daemon=True)
         _measuring.start()
         bpy.app.timers.register(_show, first_interval=0.1, persistent=True)
     return _measured

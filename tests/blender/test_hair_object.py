@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cliphead_addon.blender import studio
+from cliphead_addon.blender.export import enabled
 from cliphead_addon.blender.head_object import add_head
 from cliphead_addon.engine.jobfiles import load_head, save_head
 from cliphead_addon.engine.settings import Settings
@@ -49,6 +50,40 @@ def test_hair_is_smooth_and_has_its_colour(saved):
     linear = (np.array(fake_engine.HAIR_COLOUR) / 255 + 0.055) / 1.055
     np.testing.assert_allclose(principled.inputs["Base Color"].default_value[:3], linear**2.4, atol=1e-5)
     assert principled.inputs["Normal"].links and principled.inputs["Anisotropic"].default_value > 0
+
+
+def exported_colour(program, path):
+    """The linear colour of the selected object's one material in a file that Blender's own exporter writes."""
+    if program == "gltf":
+        with enabled("io_scene_gltf2"):
+            bpy.ops.export_scene.gltf(filepath=f"{path}.gltf", export_format="GLTF_SEPARATE", use_selection=True)
+        (material,) = json.loads(path.with_suffix(".gltf").read_text())["materials"]
+        return material["pbrMetallicRoughness"]["baseColorFactor"][:3]
+    if program == "obj":
+        bpy.ops.wm.obj_export(filepath=f"{path}.obj", export_selected_objects=True)
+        (line,) = [line for line in path.with_suffix(".mtl").read_text().splitlines() if line.startswith("Kd ")]
+        return [float(number) for number in line.split()[1:]]
+    if program == "usd":
+        bpy.ops.wm.usd_export(filepath=f"{path}.usda", selected_objects_only=True)
+        (line,) = [line for line in path.with_suffix(".usda").read_text().splitlines() if "inputs:diffuseColor" in line]
+        return [float(number) for number in line.split("(")[1].rstrip(")").split(",")]
+    known = set(bpy.data.materials)
+    with enabled("io_scene_fbx"):
+        bpy.ops.export_scene.fbx(filepath=f"{path}.fbx", use_selection=True)
+        bpy.ops.import_scene.fbx(filepath=f"{path}.fbx")
+    (material,) = set(bpy.data.materials) - known
+    return material.diffuse_color[:3]
+
+
+@pytest.mark.parametrize("program", ["gltf", "fbx", "usd", "obj"])
+def test_blenders_own_exporters_keep_the_colour(saved, tmp_path, program):
+    """Not only our operator, which may change a material while it writes."""
+    (hair,) = add_head(saved, bpy.context.collection).children
+    bpy.ops.object.select_all(action="DESELECT")
+    hair.select_set(True)
+    bpy.context.view_layer.objects.active = hair
+    linear = ((np.array(fake_engine.HAIR_COLOUR) / 255 + 0.055) / 1.055) ** 2.4
+    np.testing.assert_allclose(exported_colour(program, tmp_path / "hair"), linear, atol=1e-3)
 
 
 def test_bald_heads_have_no_children(tmp_path):

@@ -24,14 +24,18 @@ def shared(tmp_path, monkeypatch):
     return folder
 
 
+def measured():
+    return storage.measure(storage.all_paths())
+
+
 def test_each_kind_is_measured_and_deleted_by_itself(session, shared):
-    assert {kind: storage.measure()[kind] for kind in ("engine", "packs", "downloads")} == {
+    assert {kind: measured()[kind] for kind in ("engine", "packs", "downloads")} == {
         "engine": 3,
         "packs": 5,
         "downloads": 7,
     }
     assert bpy.ops.cliphead.delete_data(kind="engine") == {"FINISHED"}
-    assert sorted(path.name for path in shared.iterdir()) == ["downloads", "packs"] and storage.measure()["engine"] == 0
+    assert sorted(path.name for path in shared.iterdir()) == ["downloads", "packs"] and measured()["engine"] == 0
 
 
 def test_a_window_does_not_wait_for_deleting(shared, monkeypatch):
@@ -57,10 +61,10 @@ def test_what_a_deletion_left_behind_goes_with_the_next(shared):
 def test_drawing_does_not_wait_for_measuring(shared, monkeypatch):
     monkeypatch.setattr(storage, "_measured", {})
     monkeypatch.setattr(storage, "_measured_at", -storage.MEASURED_FOR)
-    measured = threading.Event()
-    monkeypatch.setattr(storage, "size", lambda path: measured.wait(5) and 1)
+    may_measure = threading.Event()
+    monkeypatch.setattr(storage, "size", lambda path: may_measure.wait(5) and 1)
     assert storage.sizes() == {}
-    measured.set()
+    may_measure.set()
     storage._measuring.join(5)
     assert storage._show() is None and storage.sizes()["packs"] == 1
     bpy.app.timers.unregister(storage._show)
@@ -69,10 +73,10 @@ def test_drawing_does_not_wait_for_measuring(shared, monkeypatch):
 def test_the_files_of_heads_count_and_go_and_the_heads_stay(session, shared):
     head = api.generate("a man")
     (session.new_folder() / "vertices.npy").write_bytes(bytes(20_000))
-    assert storage.measure()["jobs"] >= 20_000 and storage.measure()["history"] > 0
+    assert measured()["jobs"] >= 20_000 and storage.measure(storage.all_paths())["history"] > 0
     for kind in ("jobs", "history"):
         bpy.ops.cliphead.delete_data(kind=kind)
-        assert storage.measure()[kind] == 0
+        assert measured()[kind] == 0
     assert head.name in bpy.data.objects and head.active_material is not None
     assert api.generate("a woman").name == "A woman"  # and work goes on
 
@@ -80,7 +84,7 @@ def test_the_files_of_heads_count_and_go_and_the_heads_stay(session, shared):
 def test_removing_everything_leaves_nothing(session, shared):
     api.generate("a man")
     bpy.ops.cliphead.delete_data(kind="everything")
-    assert not shared.exists() and sum(storage.measure().values()) == 0
+    assert not shared.exists() and sum(measured().values()) == 0
 
 
 def test_nothing_is_deleted_under_a_running_job(session, shared):

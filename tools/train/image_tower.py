@@ -1,6 +1,6 @@
 """Train the starter text model's image tower on pictures of studio heads, against its finished text tower.
 
-$ python -m tools.train.image_tower data --heads 6000     draws pictures of painted heads; resumes
+$ python -m tools.train.image_tower data --heads 10000    draws pictures of painted heads; resumes
 $ python -m tools.train.image_tower train --minutes 60    resumes from runs/image
 
 CLIP's symmetric contrastive loss between pictures and sentences about the same heads, with the text tower frozen. The encoder
@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from cliphead_addon.engine.geometry.unwrap import UVLayout
 from cliphead_addon.engine.nets.text import TextModel, normalise
+from tools.evaluate_clip import ranks
 from tools.studio import captions
 from tools.studio.atlas import studio_atlas
 from tools.studio.expressions import EXPRESSIONS
@@ -30,7 +31,8 @@ from tools.studio.look import Look, random_look
 from tools.studio.people import Population
 from tools.studio.renders import Photographer
 
-from .text import ARCHITECTURE, HELD_OUT, NAME, Speller, Teacher, encode, random_expression, write_pack
+from .mappers import Embedder
+from .text import ARCHITECTURE, HELD_OUT, NAME, Teacher, random_expression, write_pack
 from .text import RUN as TEXT_RUN
 
 import open_clip  # isort: skip  after nets.text, which makes it importable beside any torchvision
@@ -120,20 +122,6 @@ def contrast(one, other, scale):
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-@torch.no_grad()
-def unit_sentences(model, spell, sentences):
-    """N strings -> (N,C) unit embeddings."""
-    parts = [sentences[i : i + 256] for i in range(0, len(sentences), 256)]
-    return F.normalize(torch.cat([encode(model, [spell(text) for text in part]) for part in parts]), dim=-1)
-
-
-@torch.no_grad()
-def retrieval(images, sentences):
-    """Share of pictures whose own sentence is first, or among the first five, of all: unit embeddings (N,C), (N,C)."""
-    rank = (images @ sentences.T).argsort(descending=True).eq(torch.arange(len(images))[:, None]).float().argmax(1)
-    return float((rank == 0).float().mean()), float((rank < 5).float().mean())
-
-
 def start(pack):
     """The pack's text model with an image tower of ARCHITECTURE: its own, or a new one where that was another. -> TextModel"""
     text, path = TextModel.load({"folder": "text"}, pack, keep_image=True), pack / f"text/{NAME}.json"
@@ -150,7 +138,7 @@ def train(pack, minutes, size, rate, threads):
     torch.manual_seed(0)
     torch.set_num_threads(threads)
     text = start(pack)
-    model, spell, teacher = text.model, Speller(text.tokenizer), Teacher()
+    model, embed, teacher = text.model, Embedder(text), Teacher()
     teacher.load_state_dict(torch.load(TEXT_RUN / "last.pt", weights_only=True)["teacher"])
     teacher.requires_grad_(False)
     population = Population()
@@ -166,7 +154,7 @@ def train(pack, minutes, size, rate, threads):
     torch.manual_seed(steps)
     heads = np.arange(len(album.heads)).repeat(SENTENCES)
     told = [album.sentences([i], rng, tries=int(rng.integers(1, TRIES + 1)))[0] for i in heads]
-    told = unit_sentences(model, spell, told).reshape(len(album.heads), SENTENCES, -1)
+    told = embed(told).reshape(len(album.heads), SENTENCES, -1)
     with torch.no_grad():
         known = F.normalize(teacher.parameters_in(album.parameters), dim=-1)
     scale = float(model.logit_scale.exp())
@@ -207,10 +195,10 @@ def train(pack, minutes, size, rate, threads):
         known = F.normalize(teacher.parameters_in(held_out.parameters), dim=-1)
     for name, tries in (("any sentence", 1), ("the longest of eight", 8)):
         chosen = held_out.sentences(range(len(images)), np.random.default_rng(3), tries)
-        sentences = unit_sentences(model, spell, chosen)
+        sentences = embed(chosen)
         for kind, found in (("pictures", images), ("the parameters themselves", known)):
-            first, five = retrieval(found, sentences)
-            print(f"held-out retrieval, {kind}, {name}: top-1 {first:.3f}, top-5 {five:.3f} of {len(images)}")
+            place = ranks(found, sentences)
+            print(f"held-out retrieval, {kind}, {name}: top-1 {(place == 0).mean():.3f}, top-5 {(place < 5).mean():.3f}")
     write_pack(model, pack)
 
 
@@ -219,7 +207,7 @@ def main():
     parser.add_argument("--pack", type=Path, default=Path("cliphead_addon/packs/starter"))
     commands = parser.add_subparsers(dest="command", required=True)
     data = commands.add_parser("data")
-    data.add_argument("--heads", type=int, default=6000)
+    data.add_argument("--heads", type=int, default=10_000)
     data.add_argument("--held-out", type=int, default=500)
     training = commands.add_parser("train")
     training.add_argument("--minutes", type=float, default=60)
